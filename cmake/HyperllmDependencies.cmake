@@ -1,0 +1,38 @@
+# Every dependency is a Debian package; docs/architecture.md says why each is there.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(ZLIB REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(Torch REQUIRED)
+
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+if(HYPERLLM_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+if(HYPERLLM_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
+
+# LibTorch behind one interface target: its headers count as system headers (no warnings of theirs), and
+# they are precompiled once (one inclusion costs about ten seconds).
+add_library(hyperllm_torch INTERFACE)
+target_include_directories(hyperllm_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(hyperllm_torch INTERFACE ${TORCH_LIBRARIES})
+separate_arguments(HYPERLLM_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(hyperllm_torch INTERFACE ${HYPERLLM_TORCH_FLAGS})
+add_library(hyperllm_torch_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp)
+hyperllm_common(hyperllm_torch_pch)
+target_link_libraries(hyperllm_torch_pch PUBLIC hyperllm_torch OpenMP::OpenMP_CXX)
+target_precompile_headers(hyperllm_torch_pch PRIVATE <torch/types.h> <torch/csrc/autograd/custom_function.h>
+                          <torch/csrc/autograd/autograd.h> <string> <vector> <memory> <span>)

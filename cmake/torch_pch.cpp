@@ -1,0 +1,1 @@
+// Carries the precompiled LibTorch headers that every target with LibTorch reuses.

@@ -1,0 +1,19 @@
+// The `hyperllm` command as a function, so that tests can call it with stages of their own.
+#pragma once
+
+#include <cstdio>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "hyperllm/apps/stage.h"
+
+namespace hyperllm::apps {
+
+// Parses `arguments` (without the program's name), runs one subcommand and returns the exit status: 0, or
+// exit_status of the error's code, whose message goes to `errors` as "hyperllm: error: ...". Results go to
+// `out`. Throws nothing.
+int run_command(const std::vector<std::string>& arguments, const std::vector<Stage>& stages,
+                std::ostream& out, std::FILE* errors);
+
+}  // namespace hyperllm::apps

@@ -1,0 +1,22 @@
+// `hyperllm run`: every stage of a recipe in order, skipping what is up to date.
+#pragma once
+
+#include <iosfwd>
+#include <vector>
+
+#include "hyperllm/apps/recipe.h"
+#include "hyperllm/apps/stage.h"
+#include "hyperllm/base/progress.h"
+
+namespace hyperllm::apps {
+
+// Where a recipe's files go: the dataset folder, and OUTPUT/runs/NAME for each of its runs.
+std::filesystem::path run_folder(const Recipe& recipe, const std::string& run);
+
+// Builds every call first, so that a mistake anywhere in the recipe is told before any work is done; then
+// prepare, extract, each embed, and for each run train and evaluate; at last report, to `out`. `stages` must
+// have those of these names that the recipe needs. Throws whatever a stage throws.
+void run_recipe(const Recipe& recipe, const std::vector<Stage>& stages, const Context& context,
+                std::ostream& out);
+
+}  // namespace hyperllm::apps

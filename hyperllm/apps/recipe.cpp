@@ -1,0 +1,303 @@
+#include "hyperllm/apps/recipe.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+
+namespace hyperllm::apps {
+namespace {
+
+using Kind = RecipeValue::Kind;
+
+const std::vector<std::string> kTopLevel = {"name",    "output", "dataset", "threads",  "seeds", "prepare",
+                                            "extract", "embed",  "train",   "evaluate", "runs"};
+
+[[noreturn]] void refuse(const std::string& where, const std::string& problem) {
+  throw Error(ErrorCode::kInvalidArgument, where + ": " + problem);
+}
+
+[[noreturn]] void refuse_unknown(const std::string& where, const std::string& what, std::string_view name,
+                                 const std::vector<std::string>& known) {
+  const std::string near = nearest_word(name, known);
+  refuse(where, "unknown " + what + " '" + std::string(name) + "'" +
+                    (near.empty() ? "." : "; did you mean '" + near + "'?"));
+}
+
+std::string expand_environment(std::string_view text, const std::string& where) {
+  std::string expanded;
+  while (!text.empty()) {
+    const std::size_t start = text.find("${");
+    expanded += text.substr(0, start);
+    if (start == std::string_view::npos) break;
+    text.remove_prefix(start + 2);
+    const std::size_t end = text.find('}');
+    if (end == std::string_view::npos) refuse(where, "'${' without '}'.");
+    const std::string_view inside = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    const std::size_t dash = inside.find(":-");
+    const std::string name(inside.substr(0, dash));
+    const char* value = std::getenv(name.c_str());
+    if (value && (*value || dash == std::string_view::npos))
+      expanded += value;
+    else if (dash != std::string_view::npos)
+      expanded += inside.substr(dash + 2);
+    else
+      refuse(where, "the environment variable '" + name + "' is not set. Set it, or give a default: ${" +
+                        name + ":-default}.");
+  }
+  return expanded;
+}
+
+std::string real_text(double value) {
+  char buffer[64];
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+  return {buffer, result.ptr};
+}
+
+class Reader {
+ public:
+  explicit Reader(std::filesystem::path file) : file_(std::move(file)) {}
+
+  Recipe read() {
+    const std::string content = read_file(file_);
+    toml::table document;
+    try {
+      document = toml::parse(content, file_.string());
+    } catch (const toml::parse_error& error) {
+      throw data_error(file_.string(), error.source().begin.line, "",
+                       "not valid TOML: " + std::string(error.description()),
+                       "See docs/recipes.md for the form of a recipe.");
+    }
+    Recipe recipe;
+    for (const auto& [key, node] : in_file_order(document)) top_level(recipe, std::string(key->str()), *node);
+    return recipe;
+  }
+
+ private:
+  using Entry = std::pair<const toml::key*, const toml::node*>;
+
+  // toml++ sorts keys by name; runs and their tables are wanted as the author wrote them.
+  static std::vector<Entry> in_file_order(const toml::table& table) {
+    std::vector<Entry> entries;
+    for (const auto& [key, node] : table) entries.emplace_back(&key, &node);
+    std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+      const auto place = [](const Entry& entry) {
+        return std::pair(entry.first->source().begin.line, entry.first->source().begin.column);
+      };
+      return place(a) < place(b);
+    });
+    return entries;
+  }
+
+  std::string where(const toml::source_region& source) const {
+    return file_.string() + ":" + std::to_string(source.begin.line);
+  }
+
+  void top_level(Recipe& recipe, const std::string& key, const toml::node& node) {
+    const std::string place = where(node.source());
+    if (key == "name" || key == "output" || key == "dataset" || key == "threads" || key == "seeds") {
+      assign_table({"", {{key, value(key, node)}}}, top_fields(recipe));
+    } else if (key == "prepare") {
+      recipe.prepare = table(key, node);
+    } else if (key == "extract") {
+      recipe.extract = table(key, node);
+    } else if (key == "train") {
+      recipe.train = table(key, node);
+    } else if (key == "evaluate") {
+      recipe.evaluate = table(key, node);
+    } else if (key == "embed" && node.is_array()) {
+      for (const toml::node& entry : *node.as_array()) recipe.embed.push_back(table(key, entry));
+    } else if (key == "embed") {
+      recipe.embed.push_back(table(key, node));
+    } else if (key == "runs") {
+      if (!node.is_table()) refuse(place, "'runs' must be tables, one a run: [runs.NAME].");
+      for (const auto& [run, body] : in_file_order(*node.as_table())) {
+        check_run_name(std::string(run->str()), where(run->source()));
+        recipe.runs.push_back(table("runs." + std::string(run->str()), *body));
+      }
+    } else {
+      refuse_unknown(place, node.is_table() ? "section" : "key", key, kTopLevel);
+    }
+  }
+
+ public:
+  static FieldList top_fields(Recipe& recipe) {
+    return {{"name", &recipe.name, ""},
+            {"output", &recipe.output, ""},
+            {"dataset", &recipe.dataset, ""},
+            {"threads", &recipe.threads, ""},
+            {"seeds", &recipe.seeds, ""}};
+  }
+
+  // A run's name becomes a folder's.
+  static void check_run_name(const std::string& name, const std::string& where) {
+    const bool plain =
+        !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+          return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '+';
+        });
+    if (!plain)
+      refuse(where, "run name '" + name + "': use letters, digits and - _ + . only; it names a folder.");
+  }
+
+ private:
+  RecipeTable table(const std::string& name, const toml::node& node) {
+    const toml::table* body = node.as_table();
+    if (!body) refuse(where(node.source()), "'" + name + "' must be a table: [" + name + "].");
+    RecipeTable result{name, {}};
+    for (const auto& [key, entry] : in_file_order(*body))
+      result.values.emplace_back(std::string(key->str()), value(std::string(key->str()), *entry));
+    return result;
+  }
+
+  RecipeValue value(const std::string& key, const toml::node& node) {
+    RecipeValue result{Kind::kText, "", where(node.source())};
+    if (const auto* text = node.as_string()) {
+      result.text = expand_environment(text->get(), result.where);
+    } else if (const auto* whole = node.as_integer()) {
+      result.kind = Kind::kWhole;
+      result.text = std::to_string(whole->get());
+    } else if (const auto* real = node.as_floating_point()) {
+      result.kind = Kind::kReal;
+      result.text = real_text(real->get());
+    } else if (const auto* flag = node.as_boolean()) {
+      result.kind = Kind::kBool;
+      result.text = flag->get() ? "true" : "false";
+    } else if (const auto* array = node.as_array()) {
+      list(key, *array, result);
+    } else {
+      refuse(result.where, "'" + key + "' must be a text, a number, true, false or a list of them.");
+    }
+    return result;
+  }
+
+  void list(const std::string& key, const toml::array& array, RecipeValue& result) {
+    result.kind = Kind::kWholes;
+    for (const toml::node& node : array) {
+      const RecipeValue entry = value(key, node);
+      if (entry.kind != Kind::kText && entry.kind != Kind::kWhole)
+        refuse(entry.where, "'" + key + "': a list may hold texts or whole numbers.");
+      if (entry.text.find(',') != std::string::npos)
+        refuse(entry.where, "'" + key + "': an entry of a list must not contain a comma.");
+      if (entry.kind == Kind::kText) result.kind = Kind::kTexts;
+      result.text += (result.text.empty() ? "" : ",") + entry.text;
+    }
+    if (array.empty()) result.kind = Kind::kUntyped;
+  }
+
+  std::filesystem::path file_;
+};
+
+void set_in(RecipeTable& table, const std::string& key, const RecipeValue& value) {
+  const auto found = std::find_if(table.values.begin(), table.values.end(),
+                                  [&](const auto& entry) { return entry.first == key; });
+  if (found != table.values.end())
+    found->second = value;
+  else
+    table.values.emplace_back(key, value);
+}
+
+RecipeTable& run_table(Recipe& recipe, const std::string& section, const std::string& where) {
+  std::vector<std::string> names;
+  for (RecipeTable& run : recipe.runs) {
+    if (run.name == section) return run;
+    names.push_back(run.name);
+  }
+  refuse_unknown(where, "run", section, names);
+}
+
+// "train.epochs=3", "runs.ease.lambda=5", "threads=1".
+void override_one(Recipe& recipe, const std::string& text) {
+  const std::string where = "--set " + text;
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) refuse(where, "expected section.key=value.");
+  const std::string path = text.substr(0, equals);
+  const RecipeValue value{Kind::kUntyped, expand_environment(text.substr(equals + 1), where), where};
+  const std::size_t dot = path.rfind('.');
+  if (dot == std::string::npos) {
+    const FieldList fields = Reader::top_fields(recipe);
+    const bool known =
+        std::any_of(fields.begin(), fields.end(), [&](const Field& field) { return field.name == path; });
+    if (!known) refuse_unknown(where, "key", path, {"name", "output", "dataset", "threads", "seeds"});
+    assign_table({"", {{path, value}}}, fields);
+    return;
+  }
+  const std::string section = path.substr(0, dot), key = path.substr(dot + 1);
+  const auto into = [&](std::optional<RecipeTable>& table) {
+    if (!table) table = RecipeTable{section, {}};
+    set_in(*table, key, value);
+  };
+  if (section == "prepare") {
+    into(recipe.prepare);
+  } else if (section == "extract") {
+    into(recipe.extract);
+  } else if (section == "train") {
+    into(recipe.train);
+  } else if (section == "evaluate") {
+    into(recipe.evaluate);
+  } else if (section == "embed") {
+    if (recipe.embed.empty()) recipe.embed.push_back({"embed", {}});
+    for (RecipeTable& table : recipe.embed) set_in(table, key, value);
+  } else if (section.starts_with("runs.")) {
+    set_in(run_table(recipe, section, where), key, value);
+  } else {
+    refuse_unknown(where, "section", section, kTopLevel);
+  }
+}
+
+bool fits(Kind kind, const FieldTarget& target) {
+  if (kind == Kind::kUntyped) return true;
+  return std::visit(
+      [&](auto* pointer) {
+        using T = std::remove_pointer_t<decltype(pointer)>;
+        if constexpr (std::is_same_v<T, bool>) return kind == Kind::kBool;
+        if constexpr (std::is_same_v<T, std::int64_t>) return kind == Kind::kWhole;
+        if constexpr (std::is_same_v<T, double>) return kind == Kind::kReal || kind == Kind::kWhole;
+        if constexpr (std::is_same_v<T, std::vector<std::string>>)
+          return kind == Kind::kTexts || kind == Kind::kText;
+        if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+          return kind == Kind::kWholes || kind == Kind::kWhole;
+        return kind == Kind::kText;
+      },
+      target);
+}
+
+std::string expected_text(const FieldTarget& target) {
+  static const char* const kNames[] = {"true or false",          "a whole number",   "a number",
+                                       "a text in quotes",       "a path in quotes", "a list of texts",
+                                       "a list of whole numbers"};
+  return kNames[target.index()];
+}
+
+}  // namespace
+
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  Recipe recipe = Reader(path).read();
+  for (const std::string& text : overrides) override_one(recipe, text);
+  if (recipe.name.empty()) recipe.name = path.stem().string();
+  Reader::check_run_name(recipe.name, path.string() + ": name");
+  if (recipe.output.empty()) recipe.output = std::filesystem::path("runs") / recipe.name;
+  if (recipe.dataset.empty()) recipe.dataset = recipe.output / "data" / recipe.name;
+  return recipe;
+}
+
+void assign_table(const RecipeTable& table, const FieldList& fields) {
+  const std::string section = table.name.empty() ? "" : ": [" + table.name + "]";
+  for (const auto& [key, value] : table.values) {
+    const Field& field = find_field(fields, key, value.where + section);
+    if (!fits(value.kind, field.target))
+      refuse(value.where + section,
+             "'" + key + "': expected " + expected_text(field.target) + ", got " + value.text + ".");
+    try {
+      assign_field(field, value.text);
+    } catch (const Error& error) {
+      refuse(value.where + section, std::string(error.what()) + ".");
+    }
+  }
+}
+
+}  // namespace hyperllm::apps

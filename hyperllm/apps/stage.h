@@ -1,0 +1,51 @@
+// A stage as the command line and recipes see it: options by name, the files it reads and writes, one call.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hyperllm/base/fields.h"
+#include "hyperllm/base/progress.h"
+
+namespace hyperllm::apps {
+
+using Files = std::vector<std::filesystem::path>;
+
+// One call of a stage: its options, and what follows from them.
+class StageCall {
+ public:
+  virtual ~StageCall() = default;
+  // Pointers into this call's options.
+  virtual FieldList fields() = 0;
+  // Where the manifest goes; empty for a stage that only answers a question.
+  virtual std::filesystem::path manifest() const = 0;
+  // What it will read (only files that exist) and what it has written.
+  virtual Files inputs() const = 0;
+  virtual Files outputs() const = 0;
+  // Results go to `out`, everything else through the context.
+  virtual void run(const Context& context, std::ostream& out) = 0;
+};
+
+struct Stage {
+  std::string name;
+  std::string help;
+  std::function<std::unique_ptr<StageCall>()> make;
+};
+
+// The stages of this build, in the order of the pipeline.
+const std::vector<Stage>& all_stages();
+
+// Throws kInvalidArgument if there is none.
+const Stage& find_stage(const std::vector<Stage>& stages, const std::string& name);
+
+// True if the call's manifest says that nothing has to be done.
+bool is_up_to_date(const std::string& stage, StageCall& call);
+
+// Runs the call, then writes its manifest.
+void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out);
+
+}  // namespace hyperllm::apps

@@ -1,0 +1,226 @@
+// The one place that knows every stage: how each is called and which files it reads and writes.
+#include <algorithm>
+#include <ostream>
+
+#include "hyperllm/apps/stage.h"
+#include "hyperllm/artifact/manifest.h"
+#include "hyperllm/metrics/evaluation_files.h"
+#include "hyperllm/stages/embed/run.h"
+#include "hyperllm/stages/evaluate/run.h"
+#include "hyperllm/stages/extract/run.h"
+#include "hyperllm/stages/prepare/run.h"
+#include "hyperllm/stages/recommend/run.h"
+#include "hyperllm/stages/report/run.h"
+#include "hyperllm/stages/tags/run.h"
+#include "hyperllm/stages/train/run.h"
+
+namespace hyperllm::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <typename Options>
+class CallOf : public StageCall {
+ public:
+  FieldList fields() override { return options_.fields(); }
+
+ protected:
+  Options options_;
+};
+
+// A stage that only answers a question leaves no manifest.
+template <typename Options>
+class QuestionOf : public CallOf<Options> {
+ public:
+  fs::path manifest() const override { return {}; }
+  Files inputs() const override { return {}; }
+  Files outputs() const override { return {}; }
+};
+
+Files existing(const fs::path& folder, std::initializer_list<const char*> names) {
+  Files files;
+  for (const char* name : names)
+    if (fs::exists(folder / name)) files.push_back(folder / name);
+  return files;
+}
+
+void append(Files& files, const Files& more) { files.insert(files.end(), more.begin(), more.end()); }
+
+// Regular files of the folder whose names end in `suffix`, by name.
+Files files_in(const fs::path& folder, std::string_view suffix) {
+  Files files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.is_regular_file() && entry.path().string().ends_with(suffix)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Files interaction_files(const fs::path& dataset) {
+  Files files = files_in(dataset, ".inter");
+  append(files, existing(dataset, {"users.tsv", "items.tsv"}));
+  return files;
+}
+
+class Prepare : public CallOf<stages::prepare::PrepareOptions> {
+ public:
+  fs::path manifest() const override { return options_.output / "prepare.manifest.json"; }
+  Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
+  // Without the tags of sources that have some: `extract` may replace them.
+  Files outputs() const override {
+    Files files = result_.outputs;
+    std::erase_if(files, [](const fs::path& file) { return file.filename().string().starts_with("tag"); });
+    return files;
+  }
+  void run(const Context& context, std::ostream& out) override {
+    result_ = stages::prepare::run(options_, context);
+    ran_ = true;
+    out << stages::prepare::format_statistics(result_.statistics);
+  }
+
+ private:
+  bool ran_ = false;
+  stages::prepare::PrepareResult result_;
+};
+
+class Extract : public CallOf<stages::extract::ExtractOptions> {
+ public:
+  fs::path manifest() const override {
+    return told_ || options_.only_tells() ? fs::path() : options_.dataset / "extract.manifest.json";
+  }
+  Files inputs() const override {
+    Files files = interaction_files(options_.dataset);
+    const Files texts = existing(options_.dataset, {"items.jsonl"});
+    append(files, texts);
+    if (texts.empty() || options_.keep_tags) append(files, tags());
+    return files;
+  }
+  Files outputs() const override {
+    Files files = tags();
+    append(files, existing(options_.dataset, {"item_summaries.jsonl", "user_summaries.jsonl"}));
+    return files;
+  }
+  void run(const Context& context, std::ostream& out) override {
+    const auto result = stages::extract::run(options_, context);
+    out << result.text;
+    told_ = !result.written;
+  }
+
+ private:
+  bool told_ = false;  // the call wrote nothing
+  Files tags() const { return existing(options_.dataset, {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"}); }
+};
+
+class Tags : public QuestionOf<stages::tags::TagsOptions> {
+ public:
+  void run(const Context& context, std::ostream& out) override {
+    out << stages::tags::run(options_, context).text;
+  }
+};
+
+class Embed : public CallOf<stages::embed::EmbedOptions> {
+ public:
+  fs::path manifest() const override {
+    return options_.openai.server.dry_run ? fs::path() : folder() / "embed.manifest.json";
+  }
+  Files inputs() const override {
+    Files files = interaction_files(options_.dataset);
+    if (options_.encoder == "npy") {
+      for (const fs::path& file : {options_.items_npy, options_.users_npy})
+        if (fs::exists(file)) files.push_back(file);
+    } else {
+      append(files, existing(options_.dataset, {"item_summaries.jsonl", "user_summaries.jsonl"}));
+    }
+    return files;
+  }
+  Files outputs() const override { return existing(folder(), {"users.npy", "items.npy"}); }
+  void run(const Context& context, std::ostream& out) override {
+    out << stages::embed::run(options_, context).text;
+  }
+
+ private:
+  fs::path folder() const {
+    return options_.dataset / "embeddings" / (options_.name.empty() ? options_.encoder : options_.name);
+  }
+};
+
+class Train : public CallOf<stages::train::TrainOptions> {
+ public:
+  fs::path manifest() const override { return options_.output / "manifest.json"; }
+  Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
+  Files outputs() const override { return result_.outputs; }
+  void run(const Context& context, std::ostream&) override {
+    result_ = stages::train::run(options_, context);
+    ran_ = true;
+  }
+
+ private:
+  bool ran_ = false;
+  stages::train::TrainResult result_;
+};
+
+class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
+ public:
+  fs::path manifest() const override {
+    return options_.run / ("evaluate." + options_.split + ".manifest.json");
+  }
+  Files inputs() const override {
+    Files files = interaction_files(options_.dataset);
+    append(files, files_in(options_.run / "model", ""));
+    return files;
+  }
+  Files outputs() const override {
+    return {metrics::per_user_path(options_.run, options_.split),
+            metrics::evaluation_path(options_.run, options_.split)};
+  }
+  void run(const Context& context, std::ostream&) override {
+    const auto result = stages::evaluate::run(options_, context);
+    std::string line;
+    for (const auto& [name, value] : result.evaluation.metrics) {
+      char text[64];
+      std::snprintf(text, sizeof text, "%s%s %.4f", line.empty() ? "   " : ", ", name.c_str(), value);
+      line += text;
+    }
+    context.info(line);
+  }
+};
+
+class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
+ public:
+  void run(const Context& context, std::ostream& out) override {
+    const auto result = stages::recommend::run(options_, context);
+    if (options_.output.empty()) out << result.text;
+  }
+};
+
+class Report : public QuestionOf<stages::report::ReportOptions> {
+ public:
+  void run(const Context& context, std::ostream& out) override {
+    const auto result = stages::report::run(options_, context);
+    for (const std::string& warning : result.warnings) context.warn(warning);
+    if (options_.output.empty()) out << result.text;
+  }
+};
+
+template <typename Call>
+Stage stage(const char* name, const char* help) {
+  return {name, help, [] { return std::make_unique<Call>(); }};
+}
+
+}  // namespace
+
+const std::vector<Stage>& all_stages() {
+  static const std::vector<Stage> stages = {
+      stage<Prepare>("prepare", "Raw interactions and item texts to a dataset folder"),
+      stage<Extract>("extract", "Tags, their hierarchy and summaries from the item texts"),
+      stage<Tags>("tags", "The tag hierarchy as a tree; what is wrong with it; cleaning by rules"),
+      stage<Embed>("embed", "Summaries to semantic embeddings"),
+      stage<Train>("train", "A dataset to a model: popular, ease, a backbone, HyperLLM around it"),
+      stage<Evaluate>("evaluate", "Metrics of a model, ranking the whole catalogue for every user"),
+      stage<Recommend>("recommend", "The best items for users, with titles"),
+      stage<Report>("report", "Evaluated runs side by side"),
+  };
+  return stages;
+}
+
+}  // namespace hyperllm::apps

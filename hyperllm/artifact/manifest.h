@@ -1,0 +1,36 @@
+// manifest.json: what a stage was told, what it read, what it wrote. A stage whose manifest still matches is
+// up to date.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hyperllm/base/fields.h"
+
+namespace hyperllm::artifact {
+
+struct Manifest {
+  std::string stage;                                         // "prepare", "train", ...
+  std::vector<std::pair<std::string, std::string>> options;  // resolved, name -> field_text
+  std::vector<std::filesystem::path> inputs;                 // files read
+  std::vector<std::filesystem::path> outputs;                // files written
+};
+
+Manifest make_manifest(std::string stage, const FieldList& options, std::vector<std::filesystem::path> inputs,
+                       std::vector<std::filesystem::path> outputs);
+
+// Writes the manifest with content hashes of inputs and outputs, and versions of hyperllm and its
+// dependencies; atomically. No time stamps: same recipe, same bytes.
+void save_manifest(const Manifest& manifest, const std::filesystem::path& path);
+
+// True if `path` holds a manifest of the same stage, options and input hashes, and every output still has its
+// hash. A missing or unreadable manifest is simply not up to date.
+bool up_to_date(const Manifest& manifest, const std::filesystem::path& path);
+
+// The inputs that the manifest names; none if it cannot be read. For stages that find out what to read only
+// by reading: with unchanged options they would read these again.
+std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path);
+
+}  // namespace hyperllm::artifact

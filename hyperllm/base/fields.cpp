@@ -1,0 +1,127 @@
+#include "hyperllm/base/fields.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <type_traits>
+
+#include "hyperllm/base/error.h"
+
+namespace hyperllm {
+namespace {
+
+[[noreturn]] void reject(const Field& field, std::string_view text, std::string_view expected) {
+  throw Error(ErrorCode::kInvalidArgument, "option '" + field.name + "': expected " + std::string(expected) +
+                                               ", got '" + std::string(text) + "'");
+}
+
+template <typename Number>
+Number parse_number(const Field& field, std::string_view text, std::string_view expected) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) reject(field, text, expected);
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!std::isfinite(value)) reject(field, text, "a finite number");
+  }
+  return value;
+}
+
+template <typename Number>
+std::string number_text(Number value) {
+  char buffer[64];
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+  return {buffer, result.ptr};
+}
+
+std::vector<std::string_view> split_list(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    parts.push_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+std::string choices_text(const std::vector<std::string>& choices) {
+  std::string text = "one of ";
+  for (std::size_t i = 0; i < choices.size(); ++i) text += (i ? ", " : "") + choices[i];
+  return text;
+}
+
+}  // namespace
+
+void assign_field(const Field& field, std::string_view text) {
+  if (!field.choices.empty() &&
+      std::find(field.choices.begin(), field.choices.end(), text) == field.choices.end())
+    reject(field, text, choices_text(field.choices));
+  std::visit(
+      [&](auto* target) {
+        using T = std::remove_pointer_t<decltype(target)>;
+        if constexpr (std::is_same_v<T, bool>) {
+          if (text != "true" && text != "false") reject(field, text, "true or false");
+          *target = text == "true";
+        } else if constexpr (std::is_same_v<T, std::int64_t>) {
+          *target = parse_number<std::int64_t>(field, text, "a whole number");
+        } else if constexpr (std::is_same_v<T, double>) {
+          *target = parse_number<double>(field, text, "a number");
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          target->clear();
+          for (std::string_view part : split_list(text)) target->emplace_back(part);
+        } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+          std::vector<std::int64_t> values;
+          for (std::string_view part : split_list(text))
+            values.push_back(parse_number<std::int64_t>(field, part, "whole numbers separated by commas"));
+          *target = std::move(values);
+        } else {
+          *target = T(text);
+        }
+      },
+      field.target);
+}
+
+const Field& find_field(const FieldList& fields, std::string_view name, std::string_view where) {
+  std::vector<std::string> names;
+  for (const Field& field : fields) {
+    if (field.name == name) return field;
+    names.push_back(field.name);
+  }
+  std::string message = std::string(where) + ": unknown key '" + std::string(name) + "'";
+  if (const std::string near = nearest_word(name, names); !near.empty())
+    message += "; did you mean '" + near + "'?";
+  throw Error(ErrorCode::kInvalidArgument, message);
+}
+
+void check_choices(const FieldList& fields) {
+  for (const Field& field : fields)
+    if (!field.choices.empty()) assign_field(field, field_text(field));
+}
+
+std::string field_text(const Field& field) {
+  return std::visit(
+      [](auto* target) -> std::string {
+        using T = std::remove_pointer_t<decltype(target)>;
+        if constexpr (std::is_same_v<T, bool>) {
+          return *target ? "true" : "false";
+        } else if constexpr (std::is_arithmetic_v<T>) {
+          return number_text(*target);
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          return *target;
+        } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+          return target->string();
+        } else {
+          std::string text;
+          for (const auto& value : *target) {
+            if (!text.empty()) text += ",";
+            if constexpr (std::is_same_v<T, std::vector<std::string>>)
+              text += value;
+            else
+              text += number_text(value);
+          }
+          return text;
+        }
+      },
+      field.target);
+}
+
+}  // namespace hyperllm

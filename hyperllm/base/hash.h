@@ -1,0 +1,16 @@
+// Content hashes for manifests and stores (XXH3, 128 bits; not cryptographic).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace hyperllm {
+
+// 32 lower-case hexadecimal digits.
+std::string hash_text(std::string_view bytes);
+
+// The same of a file's content, read in pieces; throws kIo.
+std::string hash_file(const std::filesystem::path& path);
+
+}  // namespace hyperllm

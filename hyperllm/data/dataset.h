@@ -1,0 +1,64 @@
+// The dataset folder: what `prepare` writes and every later stage reads.
+//
+//   FOLDER/NAME.train.inter NAME.valid.inter NAME.test.inter   RecBole atomic files (NAME = the folder's own
+//   name) FOLDER/users.tsv items.tsv      one external id a line, header `user_id:token` / `item_id:token`;
+//   line = row number FOLDER/items.jsonl              optional item texts: {"id", "title", "brand",
+//   "categories": [[...]], "description", ...} FOLDER/tags.tsv tag_edges.tsv tag_items.tsv,
+//   item_summaries.jsonl user_summaries.jsonl   written by `extract` FOLDER/embeddings/ENCODER/users.npy
+//   items.npy                                           written by `embed`
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hyperllm/data/csr.h"
+
+namespace hyperllm::data {
+
+// One split's interactions in file order; all vectors have one length. Ids are row numbers of users.tsv /
+// items.tsv.
+struct Interactions {
+  std::vector<std::int32_t> user;
+  std::vector<std::int32_t> item;
+  std::vector<float> rating;
+  std::vector<double> timestamp;  // seconds since 1970, 0 if unknown
+
+  std::int64_t size() const { return static_cast<std::int64_t>(user.size()); }
+  Csr csr(std::int64_t users, std::int64_t items) const;
+};
+
+struct Dataset {
+  std::string name;
+  std::vector<std::string> users;  // external ids, index = row number
+  std::vector<std::string> items;
+  Interactions train, valid, test;
+
+  std::int64_t num_users() const { return static_cast<std::int64_t>(users.size()); }
+  std::int64_t num_items() const { return static_cast<std::int64_t>(items.size()); }
+  Csr train_csr() const { return train.csr(num_users(), num_items()); }
+  Csr valid_csr() const { return valid.csr(num_users(), num_items()); }
+  Csr test_csr() const { return test.csr(num_users(), num_items()); }
+};
+
+// Loads ids and interactions. Folders without users.tsv/items.tsv (RecBole's own) get row numbers in order of
+// first appearance (train, valid, test). Throws kIo for a missing file, kInvalidData for a bad row (file,
+// line, field, remedy).
+Dataset load_dataset(const std::filesystem::path& folder);
+
+// The name of a folder itself, also for "." and "a/b/".
+std::string folder_name(const std::filesystem::path& folder);
+
+// Writes the interaction files and id lists, each atomically.
+void save_dataset(const Dataset& dataset, const std::filesystem::path& folder);
+
+// Writes NAME-less parts: `header` and one id a line.
+void save_ids(const std::filesystem::path& path, const std::string& header,
+              const std::vector<std::string>& ids);
+
+// id -> row number.
+std::unordered_map<std::string, std::int32_t> index_of(const std::vector<std::string>& ids);
+
+}  // namespace hyperllm::data

@@ -1,0 +1,151 @@
+#include "hyperllm/data/importers/amazon.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/data/importers/csv.h"
+#include "hyperllm/data/numbers.h"
+#include "hyperllm/data/utf8.h"
+
+namespace hyperllm::data::importers {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Names of the four fields of a review.
+struct Fields {
+  const char *user, *item, *rating, *timestamp;
+};
+constexpr Fields kOldFields{"reviewerID", "asin", "overall", "unixReviewTime"};  // 2014 and 2018
+constexpr Fields kNewFields{"user_id", "parent_asin", "rating", "timestamp"};    // 2023
+
+constexpr const char* kReviewRemedy =
+    "A review has reviewerID, asin, overall, unixReviewTime (2014, 2018) or user_id, parent_asin, rating, "
+    "timestamp "
+    "(2023); if the file is something else, give its format.";
+
+std::string first_line(const fs::path& path) {
+  LineReader lines(path);
+  std::string_view line;
+  while (lines.next(line))
+    if (!trimmed(line).empty()) return std::string(line);
+  return "";
+}
+
+bool is_product(std::string_view text) {
+  return text.size() == 10 && (text[0] == 'B' || std::isdigit(static_cast<unsigned char>(text[0]))) &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
+}
+
+class ReviewReader {
+ public:
+  ReviewReader(const fs::path& path, const Context& context) : lines_(path), meter_(context, lines_) {}
+
+  void read(RawInteractions& raw) {
+    std::string_view line;
+    while (lines_.next(line)) {
+      meter_.row();
+      if (trimmed(line).empty()) continue;
+      const json review = json::parse(line, nullptr, false);
+      if (!review.is_object()) throw fail("", "not a JSON object");
+      const Fields& names = review.contains(kNewFields.item) ? kNewFields : kOldFields;
+      const std::string user = id(review, names.user), item = id(review, names.item);
+      const auto rating = static_cast<float>(number(review, names.rating));
+      if (!std::isfinite(rating)) throw fail(names.rating, "the value does not fit a 32-bit float");
+      const double time = number(review, names.timestamp);
+      raw.add(user, item, rating, &names == &kNewFields ? time / 1000 : time, lines_.line_number());
+    }
+  }
+
+ private:
+  Error fail(std::string_view field, const std::string& problem) const {
+    return data_error(lines_.path().string(), lines_.line_number(), field, problem, kReviewRemedy);
+  }
+  std::string id(const json& review, const char* name) const {
+    const auto found = review.find(name);
+    if (found == review.end() || !found->is_string()) throw fail(name, "it is missing or not a text");
+    const std::string& text = found->get_ref<const std::string&>();
+    if (text.empty() || text.find_first_of("\t\r\n") != text.npos)
+      throw fail(name, "the id is empty or holds a tab or a line end");
+    return text;
+  }
+  double number(const json& review, const char* name) const {
+    const auto found = review.find(name);
+    if (found == review.end()) throw fail(name, "it is missing");
+    if (!found->is_number())
+      throw fail(name, found->dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 40) +
+                           " is not a number");
+    return found->get<double>();
+  }
+
+  LineReader lines_;
+  ReadMeter meter_;
+};
+
+// Which of the first two columns holds the products, by the first thousand rows.
+Edition edition_of_ratings(const fs::path& path) {
+  constexpr int kRows = 1000;
+  TableReader table(path, {",", true});
+  int first = 0, second = 0;
+  for (int row = 0; row < kRows && table.next(); ++row) {
+    if (table.fields().size() < 2) continue;
+    const bool a = is_product(table.fields()[0]), b = is_product(table.fields()[1]);
+    first += a && !b;
+    second += b && !a;
+  }
+  if (first == second)
+    throw data_error(path.string(), 0, "", "cannot tell whether the user or the item comes first",
+                     "Give edition = 2014 (user first) or edition = 2018 (item first).");
+  return first > second ? Edition::k2018 : Edition::k2014;
+}
+
+void read_ratings(const fs::path& path, Edition edition, bool header, const Context& context,
+                  RawInteractions& raw) {
+  CsvColumns columns;
+  columns.separator = ",";
+  if (header) {
+    columns.header = Header::kYes;
+    columns.user = kNewFields.user;
+    columns.item = kNewFields.item;
+    columns.rating = kNewFields.rating;
+    columns.timestamp = kNewFields.timestamp;
+  } else {
+    if (edition == Edition::kAuto) edition = edition_of_ratings(path);
+    columns.header = Header::kNo;
+    columns.user = edition == Edition::k2018 ? "2" : "1";
+    columns.item = edition == Edition::k2018 ? "1" : "2";
+  }
+  read_ratings_csv(path, columns, context, raw);
+}
+
+}  // namespace
+
+bool looks_like_amazon(const fs::path& path) {
+  const std::string line = first_line(path);
+  if (line.starts_with('{')) {
+    const json review = json::parse(line, nullptr, false);
+    return review.is_object() && ((review.contains(kOldFields.user) && review.contains(kOldFields.item)) ||
+                                  (review.contains(kNewFields.user) && review.contains(kNewFields.item)));
+  }
+  if (line.starts_with("user_id,parent_asin,")) return true;
+  const std::size_t comma = line.find(','), second = comma == line.npos ? comma : line.find(',', comma + 1);
+  if (second == line.npos) return false;
+  return is_product(line.substr(0, comma)) != is_product(line.substr(comma + 1, second - comma - 1));
+}
+
+void read_amazon(const fs::path& path, Edition edition, const Context& context, RawInteractions& raw) {
+  const std::string line = first_line(path);
+  if (line.empty()) throw data_error(path.string(), 0, "", "the file is empty", kReviewRemedy);
+  if (!line.starts_with('{')) return read_ratings(path, edition, line.starts_with("user_id,"), context, raw);
+  raw.begin_file(path);
+  raw.has_rating = raw.has_timestamp = true;
+  ReviewReader(path, context).read(raw);
+}
+
+}  // namespace hyperllm::data::importers

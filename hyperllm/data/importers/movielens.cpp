@@ -1,0 +1,133 @@
+#include "hyperllm/data/importers/movielens.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/data/importers/csv.h"
+#include "hyperllm/data/numbers.h"
+#include "hyperllm/data/table.h"
+#include "hyperllm/data/utf8.h"
+
+namespace hyperllm::data::importers {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Genre flags of u.item in their order (u.genre lists them; copies of the data often lack that file).
+constexpr std::string_view kGenres[] = {"unknown",   "Action",   "Adventure",   "Animation", "Children's",
+                                        "Comedy",    "Crime",    "Documentary", "Drama",     "Fantasy",
+                                        "Film-Noir", "Horror",   "Musical",     "Mystery",   "Romance",
+                                        "Sci-Fi",    "Thriller", "War",         "Western"};
+
+void put_film(std::string_view id, std::string_view title, std::vector<std::string> genres,
+              ItemCollector& items) {
+  ItemText item;
+  item.id = id;
+  auto [name, year] = split_year(to_utf8(title));
+  item.title = std::move(name);
+  for (std::string& genre : genres)
+    if (genre != "unknown" && genre != "(no genres listed)") item.categories.push_back({std::move(genre)});
+  if (!year.empty()) item.other.emplace_back("year", std::move(year));
+  items.put(std::move(item));
+}
+
+std::vector<std::string> listed_genres(std::string_view text) {
+  std::vector<std::string> genres;
+  while (!text.empty()) {
+    const std::size_t at = std::min(text.find('|'), text.size());
+    if (at > 0) genres.push_back(to_utf8(text.substr(0, at)));
+    text.remove_prefix(std::min(at + 1, text.size()));
+  }
+  return genres;
+}
+
+std::vector<std::string> flagged_genres(const TableReader& table) {
+  constexpr std::size_t kFirstFlag = 5;
+  table.expect_fields(kFirstFlag + std::size(kGenres));
+  std::vector<std::string> genres;
+  for (std::size_t i = 0; i < std::size(kGenres); ++i) {
+    const std::string_view flag = table.fields()[kFirstFlag + i];
+    if (flag != "0" && flag != "1")
+      throw table.error(kGenres[i], "'" + std::string(flag.substr(0, 20)) + "' is neither 0 nor 1",
+                        "Check that this is ml-100k's u.item.");
+    if (flag == "1") genres.emplace_back(kGenres[i]);
+  }
+  return genres;
+}
+
+fs::path beside(const fs::path& file, const char* name) {
+  const fs::path path = file.parent_path() / name;
+  return fs::exists(path) ? path : fs::path();
+}
+
+}  // namespace
+
+fs::path movielens_ratings(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  for (const char* name : {"ratings.csv", "ratings.csv.gz", "ratings.dat", "u.data"})
+    if (fs::exists(path / name)) return path / name;
+  return {};
+}
+
+fs::path movielens_items(const fs::path& ratings) {
+  const std::string name = ratings.filename().string();
+  if (name == "u.data") return beside(ratings, "u.item");
+  if (name == "ratings.dat") return beside(ratings, "movies.dat");
+  const fs::path plain = beside(ratings, "movies.csv");
+  return plain.empty() ? beside(ratings, "movies.csv.gz") : plain;
+}
+
+void read_movielens(const fs::path& ratings, const Context& context, RawInteractions& raw) {
+  const std::string name = ratings.filename().string();
+  CsvColumns columns;
+  if (name.ends_with(".dat") || name == "u.data") {
+    columns.separator = name == "u.data" ? "\t" : "::";
+    columns.header = Header::kNo;
+    columns.quotes = false;
+  } else {
+    columns.separator = ",";
+    columns.header = Header::kYes;
+    columns.user = "userId";
+    columns.item = "movieId";
+    columns.rating = "rating";
+    columns.timestamp = "timestamp";
+  }
+  read_ratings_csv(ratings, columns, context, raw);
+}
+
+void read_movielens_items(const fs::path& path, const Context& context, ItemCollector& items) {
+  const std::string name = path.filename().string();
+  const bool flags = name == "u.item", dat = name.ends_with(".dat");
+  TableReader table(path, {flags ? "|" : dat ? "::" : ",", !flags && !dat});
+  ReadMeter meter(context, table.lines());
+  bool first = true;
+  while (table.next()) {
+    meter.row();
+    if (std::exchange(first, false) && !flags && !dat) {
+      if (table.fields() != std::vector<std::string_view>{"movieId", "title", "genres"})
+        throw table.error("", "the header is not movieId,title,genres",
+                          "Check that this is MovieLens' movies.csv, or give format = csv.");
+      continue;
+    }
+    if (flags) {
+      auto genres = flagged_genres(table);
+      put_film(table.id(0, "movie id"), table.fields()[1], std::move(genres), items);
+    } else {
+      table.expect_fields(3);
+      put_film(table.id(0, "movieId"), table.fields()[1], listed_genres(table.fields()[2]), items);
+    }
+  }
+}
+
+std::pair<std::string, std::string> split_year(std::string_view title) {
+  title = trimmed(title);
+  constexpr std::size_t kLength = 7;  // " (1995)"
+  if (title.size() < kLength || title.back() != ')') return {std::string(title), ""};
+  const std::string_view year = title.substr(title.size() - kLength + 2, 4);
+  const bool digits = std::all_of(year.begin(), year.end(), [](unsigned char c) { return std::isdigit(c); });
+  if (title.substr(title.size() - kLength, 2) != " (" || !digits) return {std::string(title), ""};
+  return {std::string(trimmed(title.substr(0, title.size() - kLength))), std::string(year)};
+}
+
+}  // namespace hyperllm::data::importers

@@ -1,0 +1,28 @@
+// GroupLens' MovieLens in its three forms: ratings.csv + movies.csv, ratings.dat + movies.dat ("::"), and
+// ml-100k's u.data + u.item.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "hyperllm/base/progress.h"
+#include "hyperllm/data/importers/raw.h"
+
+namespace hyperllm::data::importers {
+
+// The ratings file of a MovieLens folder (or `path` itself if it is a file); empty if there is none.
+std::filesystem::path movielens_ratings(const std::filesystem::path& path);
+// The films' file that belongs to a ratings file; empty if it is not there.
+std::filesystem::path movielens_items(const std::filesystem::path& ratings);
+
+// Both throw kIo and kInvalidData (file, line, field, remedy).
+void read_movielens(const std::filesystem::path& ratings, const Context& context, RawInteractions& raw);
+// Title without its year, other field "year", each genre a category. Latin-1 becomes UTF-8.
+void read_movielens_items(const std::filesystem::path& path, const Context& context, ItemCollector& items);
+
+// "Name (1995)" as {"Name", "1995"}; the year is "" if the title ends otherwise.
+std::pair<std::string, std::string> split_year(std::string_view title);
+
+}  // namespace hyperllm::data::importers

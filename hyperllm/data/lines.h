@@ -1,0 +1,44 @@
+// Lines of a text file, plain or gzip, read in pieces: memory does not grow with the file.
+#pragma once
+
+#include <zlib.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace hyperllm::data {
+
+class LineReader {
+ public:
+  // Opens a plain or a gzip file (told by its content, not by its name). Throws kIo.
+  explicit LineReader(std::filesystem::path path);
+  ~LineReader();
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+
+  // The next line without its "\n" or "\r\n" and, on line 1, without a UTF-8 byte order mark; false at the
+  // end. The view is good until the next call. Throws kIo (read failure), kInvalidData (truncated or damaged
+  // gzip, a line of more than 64 MiB, a NUL byte: not a text file).
+  bool next(std::string_view& line);
+
+  std::int64_t line_number() const { return line_number_; }  // of the line last returned; 0 before the first
+  const std::filesystem::path& path() const { return path_; }
+  std::int64_t bytes_total() const { return bytes_total_; }  // size of the file as stored
+  std::int64_t bytes_done() const;                           // of those, how many have been read
+
+ private:
+  bool fill();
+  [[noreturn]] void fail() const;
+  std::filesystem::path path_;
+  gzFile file_ = nullptr;
+  std::string buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  bool at_end_ = false;
+  std::int64_t line_number_ = 0;
+  std::int64_t bytes_total_ = 0;
+};
+
+}  // namespace hyperllm::data

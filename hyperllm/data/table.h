@@ -1,0 +1,59 @@
+// Rows of separated fields, streamed: CSV with quotes, TSV, MovieLens' "::".
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/data/lines.h"
+
+namespace hyperllm::data {
+
+struct TableFormat {
+  std::string separator = "\t";
+  // Fields may be in double quotes (RFC 4180): "" stands for a quote; separators and line ends inside are
+  // text.
+  bool quotes = false;
+};
+
+class TableReader {
+ public:
+  // Throws kIo.
+  TableReader(const std::filesystem::path& path, TableFormat format)
+      : lines_(path), format_(std::move(format)) {}
+
+  // The next row; blank lines are skipped; false at the end. Throws as LineReader::next, and kInvalidData for
+  // a quote that is never closed.
+  bool next();
+  // Fields of the row, good until next().
+  const std::vector<std::string_view>& fields() const { return fields_; }
+  std::int64_t line() const { return line_; }  // on which the row starts, from 1
+
+  // Throws kInvalidData unless the row has `count` fields.
+  void expect_fields(std::size_t count) const;
+  // The field as a finite number; throws kInvalidData naming the field.
+  double number(std::size_t column, std::string_view name) const;
+  // The field as a point in time (see to_timestamp); throws as number().
+  double timestamp(std::size_t column, std::string_view name) const;
+  // The field as an id: not empty, valid UTF-8, no tab or line end inside. Throws kInvalidData naming the
+  // field.
+  std::string_view id(std::size_t column, std::string_view name) const;
+
+  Error error(std::string_view field, std::string_view problem, std::string_view remedy) const;
+  const LineReader& lines() const { return lines_; }
+
+ private:
+  void split_plain(std::string_view row);
+  void split_quoted(std::string_view row);
+  LineReader lines_;
+  TableFormat format_;
+  std::int64_t line_ = 0;
+  std::string row_;      // a quoted row, when it spans several lines
+  std::string scratch_;  // unquoted text of the row's quoted fields
+  std::vector<std::string_view> fields_;
+};
+
+}  // namespace hyperllm::data

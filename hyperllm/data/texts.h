@@ -1,0 +1,33 @@
+// Item texts (items.jsonl) and summaries (item_summaries.jsonl, user_summaries.jsonl).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hyperllm::data {
+
+struct ItemText {
+  std::string id;  // external id
+  std::string title;
+  std::string brand;
+  std::vector<std::vector<std::string>> categories;  // paths, broad to narrow
+  std::string description;
+  std::vector<std::pair<std::string, std::string>>
+      other;  // any other field, as text (for example "year", "genres")
+};
+
+// One entry per item of `items`, in that order; an item without a line gets only its id. Throws kIo,
+// kInvalidData.
+std::vector<ItemText> load_item_texts(const std::filesystem::path& folder,
+                                      const std::vector<std::string>& items);
+void save_item_texts(const std::vector<ItemText>& texts, const std::filesystem::path& folder);
+
+// One summary per id, in that order; "" where the file has none. Lines are {"id": ..., "summary": ...}.
+std::vector<std::string> load_summaries(const std::filesystem::path& file,
+                                        const std::vector<std::string>& ids);
+void save_summaries(const std::filesystem::path& file, const std::vector<std::string>& ids,
+                    const std::vector<std::string>& summaries);
+
+}  // namespace hyperllm::data

@@ -1,0 +1,45 @@
+// Where the tangent ID embeddings come from: a table of free parameters, or the mixture of experts on
+// semantic embeddings.
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hyperllm/base/random.h"
+#include "hyperllm/manifold/curvature.h"
+#include "hyperllm/optim/optimizer.h"
+
+namespace hyperllm::frameworks {
+
+class Embeddings {
+ public:
+  virtual ~Embeddings() = default;
+  virtual std::vector<optim::Parameter> parameters() const = 0;
+  // rows x dim tangent vectors at the origin, differentiable with respect to the parameters.
+  virtual torch::Tensor tangents() const = 0;
+};
+
+// How a table stores its rows: points on the hyperboloid (the paper, with Riemannian SGD) or the tangent
+// vectors themselves (with Adam).
+enum class Storage { kPoints, kTangents };
+
+// Free parameters that start at `tangents` (rows x dim).
+std::unique_ptr<Embeddings> make_table(std::string name, const torch::Tensor& tangents, Storage storage,
+                                       manifold::Curvature curvature);
+
+// (8)-(10): x = sum_k softmax(W_g s + b_g)_k (W_k s + b_k). semantic: rows x d1, frozen unless tune_semantic.
+// Weights and biases start uniform in +-1/sqrt(d1).
+struct MoeOptions {
+  std::int64_t experts = 16;   // K
+  std::int64_t dim = 49;       // d2 without the time coordinate
+  bool tune_semantic = false;  // the second kind of the paper's "w/o Meta" ablation
+};
+std::unique_ptr<Embeddings> make_moe(const torch::Tensor& semantic, const MoeOptions& options, Random random);
+
+// rows x dim, uniform in [-scale, scale).
+torch::Tensor uniform_tangents(std::int64_t rows, std::int64_t dim, double scale, Random random);
+
+}  // namespace hyperllm::frameworks

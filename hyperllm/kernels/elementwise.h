@@ -1,0 +1,28 @@
+// Optimizer steps on plain (Euclidean) parameters, and the checks that every epoch makes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace hyperllm::kernels {
+
+// SGD with momentum as in PyTorch: b = momentum b + (g + weight_decay x); x -= lr b.
+void sgd(std::span<float> x, std::span<const float> grad, std::span<float> momentum_buffer, double lr,
+         double momentum, double weight_decay);
+
+// Adam (Kingma and Ba 2015), weight decay added to the gradient; `t` counts steps from 1.
+struct AdamStep {
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  std::int64_t t = 1;
+};
+void adam(std::span<float> x, std::span<const float> grad, std::span<float> first, std::span<float> second,
+          const AdamStep& step);
+
+// Index of the first NaN or infinity, -1 if there is none.
+std::int64_t first_non_finite(std::span<const float> values);
+
+}  // namespace hyperllm::kernels

@@ -1,0 +1,28 @@
+// Graph propagation with the row-normalised adjacency D^-1 (B + I).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace hyperllm::kernels {
+
+// A symmetric sparse matrix S = B + I with its row sums; one structure serves A = D^-1 S and its transpose S
+// D^-1.
+struct SymmetricGraph {
+  std::int64_t nodes = 0;
+  std::span<const std::int64_t> indptr;   // nodes + 1
+  std::span<const std::int32_t> indices;  // ascending within a row, the diagonal included
+  std::span<const float> weights;         // as indices
+  std::span<const float> inverse_degree;  // nodes: 1 / row sum
+};
+
+// out = A x + A^2 x + ... + A^layers x, evaluated as A (x + A (x + ...)). x, out: nodes x dim, row-major; out
+// does not alias x. `scratch`: nodes x dim. layers >= 1. Same bytes for any number of threads.
+void propagate_sum(const SymmetricGraph& graph, std::span<const float> x, std::int64_t dim,
+                   std::int64_t layers, std::span<float> out, std::span<float> scratch);
+
+// The transpose of propagate_sum applied to grad: A^T (g + A^T (g + ...)).
+void propagate_sum_backward(const SymmetricGraph& graph, std::span<const float> grad, std::int64_t dim,
+                            std::int64_t layers, std::span<float> out, std::span<float> scratch);
+
+}  // namespace hyperllm::kernels

@@ -1,0 +1,147 @@
+#include "hyperllm/llm/batch_file.h"
+
+#include <unordered_map>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+#include "hyperllm/data/lines.h"
+
+namespace hyperllm::llm {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMostRequests = 50000;
+constexpr std::int64_t kMostBytes = 190'000'000;
+
+// Batch files that grow until OpenAI's limits, then the next one begins.
+class BatchWriter {
+ public:
+  explicit BatchWriter(std::filesystem::path file) : first_(std::move(file)) {}
+
+  void write(const std::string& line) {
+    const auto size = static_cast<std::int64_t>(line.size());
+    if (!file_ || requests_ == kMostRequests || bytes_ + size > kMostBytes) next();
+    file_->write(line);
+    ++requests_;
+    bytes_ += size;
+    ++totals_.requests;
+  }
+  BatchTotals finish() {
+    if (file_) file_->commit();
+    return totals_;
+  }
+
+ private:
+  void next() {
+    if (file_) file_->commit();
+    std::filesystem::path path = first_;
+    if (++totals_.files > 1)
+      path.replace_filename(first_.stem().string() + "-" + std::to_string(totals_.files) +
+                            first_.extension().string());
+    file_ = std::make_unique<AtomicFile>(path);
+    requests_ = bytes_ = 0;
+  }
+
+  std::filesystem::path first_;
+  std::unique_ptr<AtomicFile> file_;
+  std::int64_t requests_ = 0, bytes_ = 0;
+  BatchTotals totals_;
+};
+
+struct BatchAnswer {
+  std::string key;
+  int status = 0;
+  std::string body;
+};
+
+BatchAnswer read_answer(const std::filesystem::path& file, std::int64_t number, std::string_view line) {
+  const json answer = json::parse(line, nullptr, false);
+  if (!answer.is_object() || !answer.contains("custom_id") || !answer["custom_id"].is_string())
+    throw data_error(
+        file.string(), number, "custom_id", "not a batch answer",
+        "Give the output file of the batch, not the requests or the error file of another tool.");
+  BatchAnswer out{answer["custom_id"].get<std::string>(), 0, ""};
+  const json response = answer.value("response", json());
+  if (response.is_object()) {
+    out.status = response.value("status_code", 200);  // vllm run-batch leaves it out in some versions
+    out.body = response.value("body", json()).dump();
+  } else {
+    out.body = answer.value("error", json()).dump();
+  }
+  return out;
+}
+
+}  // namespace
+
+BatchTotals export_batch(ChatJob& job, CallStore& store, const std::filesystem::path& file,
+                         const Context& context) {
+  BatchWriter writer(file);
+  Progress progress(context, "batch file", job.size());
+  while (const std::optional<Ask> ask = job.next()) {
+    progress.advance();
+    const auto known = store.find(std::vector{ask->id.key})[0];
+    if (known && known->state != CallState::kPending) continue;
+    const ChatSpec& spec = job.spec();
+    const nlohmann::ordered_json line = {
+        {"custom_id", ask->id.key},
+        {"method", "POST"},
+        {"url", "/v1/chat/completions"},
+        {"body", chat_body(spec.server, spec.format, ask->messages, spec.sampling, spec.schema)}};
+    writer.write(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  }
+  return writer.finish();
+}
+
+ImportTotals import_batch(ChatJob& job, CallStore& store, const Price& price,
+                          const std::filesystem::path& file, const Context& context) {
+  std::unordered_map<std::string, CallId> ids;
+  while (const std::optional<Ask> ask = job.next()) ids.emplace(ask->id.key, ask->id);
+  job.rewind();
+  ImportTotals totals;
+  Progress progress(context, "answers", 0);
+  data::LineReader lines(file);
+  std::string_view line;
+  while (lines.next(line)) {
+    if (line.find_first_not_of(" \t") == line.npos) continue;
+    const BatchAnswer answer = read_answer(file, lines.line_number(), line);
+    progress.advance();
+    const auto id = ids.find(answer.key);
+    if (id == ids.end()) {
+      ++totals.unknown;
+      continue;
+    }
+    if (store.claim(std::vector{id->second})[0].claim != Claim::kMine) continue;
+    Attempt attempt;
+    attempt.key = answer.key;
+    attempt.status = answer.status;
+    attempt.outcome = "http";
+    try {
+      if (answer.status == 200) {
+        const Answered read = job.read({}, answer.body);
+        const Judged& judged = read.judged[0];
+        attempt.outcome = judged.valid ? "ok" : "invalid";
+        attempt.reply = judged.reply;
+        attempt.problem = judged.problem;
+        attempt.mended = judged.mended;
+        attempt.prompt_tokens = std::max<std::int64_t>(read.prompt_tokens, 0);
+        attempt.completion_tokens = read.completion_tokens;
+        attempt.cost =
+            price.of(static_cast<double>(attempt.prompt_tokens), static_cast<double>(read.completion_tokens));
+        attempt.state = judged.valid ? CallState::kDone : CallState::kPending;
+      } else {
+        attempt.problem = error_message(answer.status, answer.body);
+      }
+    } catch (const Error& error) {
+      attempt.outcome = "malformed";
+      attempt.problem = error.what();
+    }
+    totals.valid += attempt.outcome == "ok";
+    totals.wrong += attempt.outcome == "invalid";
+    totals.failed += attempt.outcome == "http" || attempt.outcome == "malformed";
+    store.record(std::vector{attempt});
+  }
+  return totals;
+}
+
+}  // namespace hyperllm::llm

@@ -1,0 +1,87 @@
+// Chat requests in the dialects of OpenAI-compatible servers, and their replies.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hyperllm/net/http.h"
+
+namespace hyperllm::llm {
+
+struct Server {
+  std::string base_url;  // with the version: http://localhost:8080/v1
+  std::string model;
+  std::string api_key;  // sent as a bearer token if not empty
+  std::chrono::milliseconds timeout{600000};
+};
+
+// How a server wants to be told the JSON schema of the reply.
+enum class Dialect {
+  kOpenAi,      // response_format {type: json_schema, json_schema: {name, schema, strict}}
+  kJsonObject,  // response_format {type: json_object, schema}: llama-server
+  kVllm,        // structured_outputs {json}
+  kLlama,       // json_schema: llama-server
+  kOllama,      // Ollama's own /api/chat with format
+  kPrompt,      // no way: the prompt alone says it
+};
+
+std::string dialect_name(Dialect dialect);
+// Throws kInvalidArgument with the known names.
+Dialect dialect_named(std::string_view name);
+
+// What a server understands, as found out by probe_format().
+struct Format {
+  Dialect dialect = Dialect::kOpenAi;
+  bool bounds = true;                  // maxItems, maxLength
+  bool max_completion_tokens = false;  // instead of max_tokens
+  bool temperature = true;             // may be set
+
+  // As stored; parse() of an unknown text throws kInvalidData.
+  std::string text() const;
+  static Format parse(const std::string& text);
+};
+
+struct Sampling {
+  double temperature = 0;
+  std::int64_t max_tokens = 1024;
+  std::int64_t seed = 1;
+  nlohmann::ordered_json extra = nlohmann::ordered_json::object();  // merged into the request's body
+};
+
+struct Message {
+  std::string role;  // "system", "user", "assistant"
+  std::string content;
+};
+
+// `schema` null: free text.
+net::HttpRequest chat_request(const Server& server, const Format& format,
+                              const std::vector<Message>& messages, const Sampling& sampling,
+                              const nlohmann::ordered_json& schema);
+// The body alone, as batch files carry it.
+nlohmann::ordered_json chat_body(const Server& server, const Format& format,
+                                 const std::vector<Message>& messages, const Sampling& sampling,
+                                 const nlohmann::ordered_json& schema);
+
+struct ChatReply {
+  std::string text;
+  bool cut = false;  // the server stopped at max_tokens
+  std::int64_t prompt_tokens = -1;
+  std::int64_t completion_tokens = -1;
+};
+
+// Reads a 200 reply's body. Throws kInvalidData if it is not what a chat server sends.
+ChatReply read_chat(std::string_view body);
+
+// The server's own words out of an error reply.
+std::string error_message(int status, std::string_view body);
+
+// `path` below the base URL, with the key and a JSON body.
+net::HttpRequest post(const Server& server, std::string_view path, std::string body);
+
+// What a text will cost, roughly: four bytes a token in Latin script, one a character elsewhere.
+double estimated_tokens(std::string_view text);
+
+}  // namespace hyperllm::llm

@@ -1,0 +1,57 @@
+// What every stage that talks to a model can be told.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "hyperllm/base/fields.h"
+
+namespace hyperllm::llm {
+
+struct ServerOptions {
+  std::string llm = "server";
+  std::string base_url;
+  std::string model;
+  std::string api_key_env = "OPENAI_API_KEY";
+  std::string store;
+  std::int64_t concurrency = 16;
+  double requests_per_minute = 0;
+  double tokens_per_minute = 0;
+  double timeout_seconds = 600;
+  std::int64_t tries = 8;
+  std::vector<std::string> budget;
+  double input_price = 0;
+  double output_price = 0;
+  bool dry_run = false;
+  bool retry_failed = false;
+  std::int64_t local_context = 4096;
+
+  FieldList fields() {
+    return {
+        {"llm",
+         &llm,
+         "who answers: a server at base_url, or a llama-server that is started for this run",
+         {"server", "local"}},
+        {"base_url", &base_url, "OpenAI-compatible server, with version: http://localhost:8080/v1"},
+        {"model", &model, "the server's name of the model; with llm = local, a GGUF file"},
+        {"api_key_env", &api_key_env, "environment variable that holds the key (never the key itself)"},
+        {"store", &store,
+         "call store: a file (default DATASET/llm_calls.sqlite) or postgresql://..., shared by machines"},
+        {"concurrency", &concurrency, "calls in flight, 1 or more"},
+        {"requests_per_minute", &requests_per_minute, "own limit on requests, 0: none"},
+        {"tokens_per_minute", &tokens_per_minute, "own limit on tokens, 0: none"},
+        {"timeout_seconds", &timeout_seconds, "give up waiting for one reply after this long"},
+        {"tries", &tries, "tries of one request against a failing server, 1 or more"},
+        {"budget", &budget, "ceilings on this run: tokens=2M,cost=5,minutes=30"},
+        {"input_price", &input_price, "price of a million prompt tokens, in your currency"},
+        {"output_price", &output_price, "price of a million answer tokens"},
+        {"dry_run", &dry_run, "only tell calls, tokens and cost; asks nothing, writes nothing"},
+        {"retry_failed", &retry_failed, "ask dead letters again"},
+        {"local_context", &local_context, "llm = local: tokens of context for each call in flight"},
+    };
+  }
+};
+
+}  // namespace hyperllm::llm

@@ -1,0 +1,94 @@
+#include <libpq-fe.h>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/llm/database.h"
+
+namespace hyperllm::llm {
+namespace {
+
+struct ResultFree {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using Result = std::unique_ptr<PGresult, ResultFree>;
+
+std::vector<const char*> pointers(std::span<const std::string> parameters) {
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  return values;
+}
+
+class Postgres : public Database {
+ public:
+  explicit Postgres(const std::string& url) : connection_(PQconnectdb(url.c_str())) {
+    if (PQstatus(connection_) == CONNECTION_OK) {
+      run("SET client_min_messages = warning", {});
+      return;
+    }
+    const std::string reason = PQerrorMessage(connection_);
+    PQfinish(connection_);
+    throw Error(ErrorCode::kUnavailable, "call store: no connection to PostgreSQL: " + reason);
+  }
+  ~Postgres() override { PQfinish(connection_); }
+
+  std::vector<Row> run(const std::string& sql, std::span<const std::string> parameters) override {
+    const std::vector<const char*> values = pointers(parameters);
+    const Result result(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                                     values.data(), nullptr, nullptr, 0));
+    return rows_of(result.get());
+  }
+
+  std::vector<std::vector<Row>> run_many(const std::string& sql, std::span<const Row> parameters) override {
+    std::vector<std::vector<Row>> results;
+    // A pipeline longer than the socket's buffers would block both sides, so it goes in pieces.
+    constexpr std::size_t kPiece = 64;
+    for (std::size_t at = 0; at < parameters.size(); at += kPiece)
+      pipeline(sql, parameters.subspan(at, std::min(kPiece, parameters.size() - at)), results);
+    return results;
+  }
+
+  bool shared() const override { return true; }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw Error(ErrorCode::kIo, "call store: PostgreSQL: " + std::string(PQerrorMessage(connection_)));
+  }
+
+  std::vector<Row> rows_of(const PGresult* result) const {
+    const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK) return {};
+    if (status != PGRES_TUPLES_OK) fail();
+    std::vector<Row> rows(static_cast<std::size_t>(PQntuples(result)));
+    for (int r = 0; r < PQntuples(result); ++r)
+      for (int c = 0; c < PQnfields(result); ++c)
+        rows[static_cast<std::size_t>(r)].emplace_back(PQgetvalue(result, r, c),
+                                                       static_cast<std::size_t>(PQgetlength(result, r, c)));
+    return rows;
+  }
+
+  void pipeline(const std::string& sql, std::span<const Row> parameters,
+                std::vector<std::vector<Row>>& results) {
+    if (PQenterPipelineMode(connection_) != 1) fail();
+    for (const Row& row : parameters) {
+      const std::vector<const char*> values = pointers(row);
+      if (PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                            nullptr, nullptr, 0) != 1)
+        fail();
+    }
+    if (PQpipelineSync(connection_) != 1) fail();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const Result result(PQgetResult(connection_));
+      results.push_back(rows_of(result.get()));
+      Result(PQgetResult(connection_));  // the end of this query
+    }
+    Result(PQgetResult(connection_));  // the sync
+    if (PQexitPipelineMode(connection_) != 1) fail();
+  }
+
+  PGconn* connection_;
+};
+
+}  // namespace
+
+std::unique_ptr<Database> open_postgres(const std::string& url) { return std::make_unique<Postgres>(url); }
+
+}  // namespace hyperllm::llm

@@ -1,0 +1,21 @@
+// Finds out which way of asking for structured output a server really enforces: servers answer 200 with
+// unconstrained text to fields that they do not know.
+#pragma once
+
+#include "hyperllm/base/progress.h"
+#include "hyperllm/llm/chat.h"
+
+namespace hyperllm::llm {
+
+struct Probe {
+  Format format;
+  bool enforced = false;           // some dialect was; else format.dialect is kPrompt
+  std::vector<std::string> notes;  // what each dialect did, for the log
+};
+
+// Asks for a story under a schema whose only valid value is a word that no story would contain. A dialect
+// counts only if that word comes back. A handful of short calls. Throws kUnavailable if the server does not
+// answer, refuses the key or does not know the model.
+Probe probe_format(const Server& server, const Sampling& sampling, const Context& context);
+
+}  // namespace hyperllm::llm

@@ -1,0 +1,140 @@
+#include "hyperllm/manifold/fused.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <atomic>
+
+#include "hyperllm/kernels/contrast.h"
+#include "hyperllm/kernels/lorentz_rows.h"
+#include "hyperllm/kernels/triplet.h"
+#include "hyperllm/manifold/reference.h"
+
+namespace hyperllm::manifold {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+std::atomic<bool> forced{false};
+
+struct Expmap0 : public torch::autograd::Function<Expmap0> {
+  static Tensor forward(AutogradContext* context, const Tensor& v, double curvature, double max_radius) {
+    const Tensor input = v.contiguous();
+    context->save_for_backward({input});
+    context->saved_data["curvature"] = curvature;
+    context->saved_data["max_radius"] = max_radius;
+    Tensor out = torch::empty_like(input);
+    kernels::expmap0(const_floats(input), input.size(1), curvature, max_radius, floats(out));
+    return out;
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const Tensor v = context->get_saved_variables()[0];
+    const Tensor grad = grads[0].contiguous();
+    Tensor out = torch::empty_like(v);
+    kernels::expmap0_backward(const_floats(v), const_floats(grad), v.size(1),
+                              context->saved_data["curvature"].toDouble(),
+                              context->saved_data["max_radius"].toDouble(), floats(out));
+    return {out, Tensor(), Tensor()};
+  }
+};
+
+struct Logmap0 : public torch::autograd::Function<Logmap0> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, double curvature) {
+    const Tensor input = x.contiguous();
+    context->save_for_backward({input});
+    context->saved_data["curvature"] = curvature;
+    Tensor out = torch::empty_like(input);
+    kernels::logmap0(const_floats(input), input.size(1), curvature, floats(out));
+    return out;
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const Tensor x = context->get_saved_variables()[0];
+    const Tensor grad = grads[0].contiguous();
+    Tensor out = torch::empty_like(x);
+    kernels::logmap0_backward(const_floats(x), const_floats(grad), x.size(1),
+                              context->saved_data["curvature"].toDouble(), floats(out));
+    return {out, Tensor()};
+  }
+};
+
+// The losses compute their gradients together with the value; backward only scales them.
+Tensor scaled(const Tensor& saved, const Tensor& grad) { return saved.defined() ? saved * grad : Tensor(); }
+
+struct TripletHinge : public torch::autograd::Function<TripletHinge> {
+  static Tensor forward(AutogradContext* context, const Tensor& h, const Triplets& triplets, double margin,
+                        double curvature) {
+    const Tensor input = h.contiguous();
+    Tensor grad = torch::zeros_like(input);
+    const double loss = kernels::triplet_hinge(const_floats(input), input.size(1), curvature, triplets.anchor,
+                                               triplets.positive, triplets.negative, margin, floats(grad));
+    context->save_for_backward({grad});
+    return torch::scalar_tensor(loss, torch::kDouble);
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    return {scaled(context->get_saved_variables()[0], grads[0].to(torch::kFloat)), Tensor(), Tensor(),
+            Tensor()};
+  }
+};
+
+struct SoftmaxContrast : public torch::autograd::Function<SoftmaxContrast> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y,
+                        const std::vector<std::int64_t>& target, double curvature, double tau) {
+    const Tensor rows = x.contiguous(), columns = y.contiguous();
+    Tensor grad_rows = torch::empty_like(rows), grad_columns = torch::empty_like(columns);
+    const double loss =
+        kernels::softmax_contrast(const_floats(rows), const_floats(columns), target, rows.size(1), curvature,
+                                  tau, floats(grad_rows), floats(grad_columns));
+    context->save_for_backward({grad_rows, grad_columns});
+    return torch::scalar_tensor(loss, torch::kDouble);
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor grad = grads[0].to(torch::kFloat);
+    return {scaled(saved[0], grad), scaled(saved[1], grad), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+Tensor index_tensor(const std::vector<std::int32_t>& ids, const Tensor& like) {
+  return torch::tensor(std::vector<std::int64_t>(ids.begin(), ids.end()), torch::kLong).to(like.device());
+}
+
+}  // namespace
+
+void set_force_reference(bool on) { forced = on; }
+bool force_reference() { return forced; }
+
+bool use_kernel(const Tensor& tensor) {
+  return !forced && tensor.device().is_cpu() && tensor.scalar_type() == torch::kFloat;
+}
+
+std::span<float> floats(Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+std::span<const float> const_floats(const Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+Tensor expmap0_rows(const Tensor& v, Curvature curvature, double max_radius) {
+  return use_kernel(v) ? Expmap0::apply(v, curvature.c, max_radius)
+                       : reference::expmap0(v, curvature.c, max_radius);
+}
+
+Tensor logmap0_rows(const Tensor& x, Curvature curvature) {
+  return use_kernel(x) ? Logmap0::apply(x, curvature.c) : reference::logmap0(x, curvature.c);
+}
+
+Tensor triplet_hinge(const Tensor& h, const Triplets& triplets, double margin, Curvature curvature) {
+  if (use_kernel(h)) return TripletHinge::apply(h, triplets, margin, curvature.c);
+  return reference::triplet_hinge(h, index_tensor(triplets.anchor, h), index_tensor(triplets.positive, h),
+                                  index_tensor(triplets.negative, h), margin, curvature.c);
+}
+
+Tensor softmax_contrast(const Tensor& x, const Tensor& y, const std::vector<std::int64_t>& target,
+                        Curvature curvature, double tau) {
+  if (use_kernel(x)) return SoftmaxContrast::apply(x, y, target, curvature.c, tau);
+  return reference::softmax_contrast(x, y, torch::tensor(target, torch::kLong).to(x.device()), curvature.c,
+                                     tau);
+}
+
+}  // namespace hyperllm::manifold

@@ -1,0 +1,47 @@
+// Differentiable operations backed by kernels/ for contiguous float32 tensors on the CPU, by reference.h
+// otherwise.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hyperllm/manifold/curvature.h"
+
+namespace hyperllm::manifold {
+
+// Forces the plain ATen reference for every operation below (tests, comparisons); off by default.
+void set_force_reference(bool on);
+bool force_reference();
+
+// True if `tensor` goes to the kernels: float32, CPU, reference not forced.
+bool use_kernel(const torch::Tensor& tensor);
+
+// The storage of a contiguous float32 CPU tensor.
+std::span<float> floats(torch::Tensor& tensor);
+std::span<const float> const_floats(const torch::Tensor& tensor);
+
+// Tangent vectors at the origin (rows x dim) to space coordinates; |v| is capped at max_radius (infinity: no
+// cap).
+torch::Tensor expmap0_rows(const torch::Tensor& v, Curvature curvature, double max_radius);
+torch::Tensor logmap0_rows(const torch::Tensor& x, Curvature curvature);
+
+// Node ids of triplets; the three vectors have one length.
+struct Triplets {
+  std::vector<std::int32_t> anchor, positive, negative;
+  std::int64_t size() const { return static_cast<std::int64_t>(anchor.size()); }
+};
+
+// (6), on squared distances, summed over the triplets: sum max(d^2(a, p) - d^2(a, n) + margin, 0). h: space
+// coordinates.
+torch::Tensor triplet_hinge(const torch::Tensor& h, const Triplets& triplets, double margin,
+                            Curvature curvature);
+
+// (16): sum_i of -log softmax_j(-d^2(x_i, y_j) / tau) at j = target_i. x: rows x dim, y: columns x dim, space
+// coordinates. First derivatives only.
+torch::Tensor softmax_contrast(const torch::Tensor& x, const torch::Tensor& y,
+                               const std::vector<std::int64_t>& target, Curvature curvature, double tau);
+
+}  // namespace hyperllm::manifold

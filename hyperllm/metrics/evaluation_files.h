@@ -1,0 +1,47 @@
+// What `evaluate` leaves in a run folder and `report` reads: means as JSON, values per user as a table.
+// docs/evaluation.md describes both.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hyperllm::metrics {
+
+// RUN/evaluation.SPLIT.json
+struct Evaluation {
+  std::string dataset;
+  std::string run;
+  std::string split;                                    // "valid" or "test"
+  std::string mask;                                     // "train" or "train+valid"
+  std::int64_t users = 0;                               // users evaluated
+  std::vector<std::pair<std::string, double>> metrics;  // "recall@10" -> mean, in the order asked
+};
+
+// RUN/per_user.SPLIT.tsv
+struct PerUser {
+  std::vector<std::string> columns;  // "recall@10", ...
+  std::vector<std::string> users;    // external ids
+  std::vector<double> values;        // users x columns
+
+  // One column over all users. Throws kInvalidArgument naming the nearest column.
+  std::vector<double> column(const std::string& name) const;
+};
+
+// The name a run goes by: its folder's name, or PARENT/seed-N for a folder called seed-N.
+std::string run_name(const std::filesystem::path& run);
+
+std::filesystem::path evaluation_path(const std::filesystem::path& run, const std::string& split);
+std::filesystem::path per_user_path(const std::filesystem::path& run, const std::string& split);
+
+// Atomic, full precision, no time stamps: same values, same bytes.
+void save_evaluation(const std::filesystem::path& path, const Evaluation& evaluation);
+void save_per_user(const std::filesystem::path& path, const PerUser& values);
+
+// Throw kIo, kInvalidData (file, line, field, remedy).
+Evaluation load_evaluation(const std::filesystem::path& path);
+PerUser load_per_user(const std::filesystem::path& path);
+
+}  // namespace hyperllm::metrics

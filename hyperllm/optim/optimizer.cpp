@@ -1,0 +1,111 @@
+#include "hyperllm/optim/optimizer.h"
+
+#include "hyperllm/kernels/elementwise.h"
+#include "hyperllm/kernels/lorentz_rows.h"
+#include "hyperllm/manifold/fused.h"
+
+namespace hyperllm::optim {
+namespace {
+
+using manifold::const_floats;
+using manifold::floats;
+using torch::Tensor;
+
+Tensor gradient(const Parameter& parameter) {
+  const Tensor grad = parameter.value.grad();
+  return grad.defined() ? grad.contiguous() : torch::zeros_like(parameter.value, torch::requires_grad(false));
+}
+
+class RiemannianSgd : public Optimizer {
+ public:
+  RiemannianSgd(std::vector<Parameter> parameters, const OptimizerOptions& options)
+      : Optimizer(std::move(parameters)), options_(options) {
+    for (const Parameter& parameter : parameters_)
+      buffers_.push_back(torch::zeros_like(parameter.value).detach());
+  }
+
+  void step() override {
+    if (++steps_ == 1 && options_.momentum_from_gradient)
+      for (std::size_t i = 0; i < parameters_.size(); ++i) buffers_[i].copy_(gradient(parameters_[i]));
+    const kernels::RsgdStep step{options_.lr, options_.momentum, options_.weight_decay, options_.max_radius};
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const Tensor grad = gradient(parameters_[i]);
+      Tensor& value = parameters_[i].value;
+      if (parameters_[i].space == Space::kLorentz) {
+        kernels::lorentz_rsgd(floats(value), const_floats(grad), floats(buffers_[i]), value.size(1),
+                              options_.curvature.c, step);
+      } else {
+        kernels::sgd(floats(value), const_floats(grad), floats(buffers_[i]), options_.lr, options_.momentum,
+                     options_.weight_decay);
+      }
+    }
+  }
+
+  NamedTensors state() override {
+    NamedTensors tensors;
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      tensors.emplace_back("momentum/" + parameters_[i].name, buffers_[i]);
+    return tensors;
+  }
+
+ private:
+  OptimizerOptions options_;
+  std::vector<Tensor> buffers_;
+};
+
+class Adam : public Optimizer {
+ public:
+  Adam(std::vector<Parameter> parameters, const OptimizerOptions& options)
+      : Optimizer(std::move(parameters)), options_(options) {
+    for (const Parameter& parameter : parameters_) {
+      HYPERLLM_CHECK(parameter.space == Space::kEuclidean, ErrorCode::kInvalidArgument,
+                     "[adam] '" + parameter.name + "' holds points of a manifold; give Adam tangent vectors");
+      first_.push_back(torch::zeros_like(parameter.value).detach());
+      second_.push_back(torch::zeros_like(parameter.value).detach());
+    }
+  }
+
+  void step() override {
+    kernels::AdamStep step;
+    step.lr = options_.lr;
+    step.weight_decay = options_.weight_decay;
+    step.t = ++steps_;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const Tensor grad = gradient(parameters_[i]);
+      kernels::adam(floats(parameters_[i].value), const_floats(grad), floats(first_[i]), floats(second_[i]),
+                    step);
+    }
+  }
+
+  NamedTensors state() override {
+    NamedTensors tensors;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      tensors.emplace_back("first/" + parameters_[i].name, first_[i]);
+      tensors.emplace_back("second/" + parameters_[i].name, second_[i]);
+    }
+    return tensors;
+  }
+
+ private:
+  OptimizerOptions options_;
+  std::vector<Tensor> first_, second_;
+};
+
+}  // namespace
+
+void Optimizer::zero_grad() {
+  for (Parameter& parameter : parameters_) parameter.value.mutable_grad() = Tensor();
+}
+
+std::unique_ptr<Optimizer> make_optimizer(std::vector<Parameter> parameters,
+                                          const OptimizerOptions& options) {
+  HYPERLLM_CHECK(options.lr > 0 && options.momentum >= 0 && options.momentum < 1 && options.weight_decay >= 0,
+                 ErrorCode::kInvalidArgument,
+                 "optimizer: expected lr > 0, momentum in [0, 1) and weight_decay >= 0");
+  if (options.method == "rsgd") return std::make_unique<RiemannianSgd>(std::move(parameters), options);
+  if (options.method == "adam") return std::make_unique<Adam>(std::move(parameters), options);
+  throw Error(ErrorCode::kInvalidArgument,
+              "optimizer: expected one of rsgd, adam, got '" + options.method + "'");
+}
+
+}  // namespace hyperllm::optim

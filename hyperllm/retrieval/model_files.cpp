@@ -1,0 +1,145 @@
+#include "hyperllm/retrieval/model_files.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+
+namespace hyperllm::retrieval {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+const std::vector<std::string> kGeometries = {"lorentz", "poincare", "euclidean"};  // in the enum's order
+const std::vector<std::string> kKinds = {"embeddings", "popularity", "item_item"};
+
+// Owns the matrices that the scorer inside looks at.
+class LoadedEmbeddings final : public Scorer {
+ public:
+  LoadedEmbeddings(Geometry geometry, double curvature, artifact::Matrix users, artifact::Matrix items)
+      : users_(std::move(users)),
+        items_(std::move(items)),
+        scorer_(make_embedding_scorer(geometry, curvature, users_.values, items_.values, users_.cols)) {}
+  std::int64_t num_users() const override { return scorer_->num_users(); }
+  std::int64_t num_items() const override { return scorer_->num_items(); }
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    scorer_->score(users, out);
+  }
+
+ private:
+  artifact::Matrix users_, items_;
+  std::unique_ptr<Scorer> scorer_;
+};
+
+void save_description(const fs::path& folder, const Json& description) {
+  write_file(folder / "model.json", description.dump() + "\n");
+}
+
+[[noreturn]] void bad_description(const fs::path& file, const std::string& field, const std::string& problem,
+                                  const std::string& remedy) {
+  throw data_error(file.string(), 0, field, problem, remedy);
+}
+
+Json read_description(const fs::path& file) {
+  HYPERLLM_CHECK(fs::exists(file), ErrorCode::kIo,
+                 file.string() + ": No such file. Give the folder of a finished run, or train first.");
+  Json description = Json::parse(read_file(file), nullptr, false);
+  if (!description.is_object())
+    bad_description(file, "", "is not a JSON object", "Train again, or restore the file.");
+  return description;
+}
+
+std::string read_word(const Json& description, const char* field, const std::vector<std::string>& known,
+                      const fs::path& file) {
+  std::string list;
+  for (const std::string& word : known) list += (list.empty() ? "" : ", ") + word;
+  const auto found = description.find(field);
+  if (found == description.end() || !found->is_string())
+    bad_description(file, field, "is missing or not a word", "Give one of " + list + ".");
+  const auto word = found->get<std::string>();
+  if (std::find(known.begin(), known.end(), word) == known.end()) {
+    const std::string near = nearest_word(word, known);
+    bad_description(file, field, "'" + word + "' is unknown",
+                    near.empty() ? "Give one of " + list + "." : "Did you mean '" + near + "'?");
+  }
+  return word;
+}
+
+Geometry read_geometry(const Json& description, const fs::path& file) {
+  const std::string word = read_word(description, "geometry", kGeometries, file);
+  return static_cast<Geometry>(std::find(kGeometries.begin(), kGeometries.end(), word) - kGeometries.begin());
+}
+
+double read_curvature(const Json& description, const fs::path& file) {
+  const auto found = description.find("curvature");
+  if (found == description.end() || !found->is_number() || !(found->get<double>() > 0))
+    bad_description(file, "curvature", "is missing or not a positive number", "Give a number such as 1.");
+  return found->get<double>();
+}
+
+artifact::Matrix read_matrix(const fs::path& file, std::int64_t rows, std::int64_t cols,
+                             const char* meaning) {
+  artifact::Matrix matrix = artifact::read_npy(file);
+  if (matrix.rows != rows || (cols >= 0 && matrix.cols != cols) || matrix.cols < 1)
+    throw data_error(file.string(), 0, "",
+                     "has " + std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols) +
+                         " values, expected " + std::to_string(rows) + " x " +
+                         (cols >= 0 ? std::to_string(cols) : "the dimension") + " (" + meaning + ")",
+                     "The model belongs to another dataset: use the dataset folder that it was trained on.");
+  return matrix;
+}
+
+std::unique_ptr<Scorer> load_embeddings(const fs::path& folder, const Json& description,
+                                        const data::Csr& train) {
+  const fs::path file = folder / "model.json";
+  const Geometry geometry = read_geometry(description, file);
+  const double curvature = geometry == Geometry::kEuclidean ? 1.0 : read_curvature(description, file);
+  artifact::Matrix users = read_matrix(folder / "users.npy", train.rows, -1, "one row a user");
+  artifact::Matrix items = read_matrix(folder / "items.npy", train.cols, users.cols, "one row an item");
+  try {
+    return std::make_unique<LoadedEmbeddings>(geometry, curvature, std::move(users), std::move(items));
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kInvalidData, folder.string() + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+void save_embeddings_model(const fs::path& folder, Geometry geometry, double curvature,
+                           const artifact::Matrix& users, const artifact::Matrix& items) {
+  make_folder(folder);
+  artifact::write_npy(folder / "users.npy", users.rows, users.cols, users.values);
+  artifact::write_npy(folder / "items.npy", items.rows, items.cols, items.values);
+  save_description(folder, {{"kind", "embeddings"},
+                            {"geometry", kGeometries[static_cast<std::size_t>(geometry)]},
+                            {"curvature", curvature}});
+}
+
+void save_popularity_model(const fs::path& folder, std::span<const float> item_scores) {
+  make_folder(folder);
+  artifact::write_npy(folder / "item_scores.npy", std::ssize(item_scores), 1, item_scores);
+  save_description(folder, {{"kind", "popularity"}});
+}
+
+void save_item_item_model(const fs::path& folder, const artifact::Matrix& weights) {
+  make_folder(folder);
+  artifact::write_npy(folder / "weights.npy", weights.rows, weights.cols, weights.values);
+  save_description(folder, {{"kind", "item_item"}});
+}
+
+std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& train) {
+  const fs::path file = folder / "model.json";
+  const Json description = read_description(file);
+  const std::string kind = read_word(description, "kind", kKinds, file);
+  if (kind == "embeddings") return load_embeddings(folder, description, train);
+  if (kind == "popularity")
+    return make_popularity_scorer(
+        read_matrix(folder / "item_scores.npy", train.cols, 1, "one score an item").values, train.rows);
+  return make_item_item_scorer(
+      read_matrix(folder / "weights.npy", train.cols, train.cols, "items x items").values, train);
+}
+
+}  // namespace hyperllm::retrieval

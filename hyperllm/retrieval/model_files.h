@@ -1,0 +1,34 @@
+// A trained model as files, the hand-over from training to evaluation and serving.
+//
+//   RUN/model/model.json      {"kind": "embeddings", "geometry": "lorentz", "curvature": 1}
+//                             {"kind": "popularity"} | {"kind": "item_item"}
+//   RUN/model/users.npy items.npy   embeddings: rows in the dataset's order, final representations. Lorentz:
+//   space
+//                             coordinates only (time is sqrt(1/c + |x|^2)); Poincare: ball coordinates;
+//                             euclidean: inner product
+//   RUN/model/item_scores.npy       popularity: items x 1
+//   RUN/model/weights.npy           item_item: items x items (EASE); a user's scores are the sum of his
+//   training items' rows
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "hyperllm/artifact/npy.h"
+#include "hyperllm/data/csr.h"
+#include "hyperllm/retrieval/scorer.h"
+
+namespace hyperllm::retrieval {
+
+void save_embeddings_model(const std::filesystem::path& folder, Geometry geometry, double curvature,
+                           const artifact::Matrix& users, const artifact::Matrix& items);
+void save_popularity_model(const std::filesystem::path& folder, std::span<const float> item_scores);
+void save_item_item_model(const std::filesystem::path& folder, const artifact::Matrix& weights);
+
+// `train` gives the users' histories (used by item_item) and the expected shape. Throws kIo, kInvalidData
+// (shapes that do not fit the dataset, unknown kind or geometry, non-finite values).
+std::unique_ptr<Scorer> load_model(const std::filesystem::path& folder, const data::Csr& train);
+
+}  // namespace hyperllm::retrieval

@@ -1,0 +1,215 @@
+#include "hyperllm/retrieval/scorer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/retrieval/blas.h"
+
+namespace hyperllm::retrieval {
+namespace {
+
+using Floats = std::span<const float>;
+
+Floats row_of(Floats matrix, std::int64_t row, std::int64_t cols) {
+  return matrix.subspan(static_cast<std::size_t>(row * cols), static_cast<std::size_t>(cols));
+}
+
+double squared_norm(Floats row) {
+  double sum = 0;
+  for (const float value : row) sum += static_cast<double>(value) * value;
+  return sum;
+}
+
+// Inner products of rows; Lorentz comes here too, with time as one more coordinate.
+class InnerProductScorer final : public Scorer {
+ public:
+  InnerProductScorer(Floats users, Floats items, std::int64_t dim) : users_(users), items_(items), dim_(dim) {
+    use_single_threaded_blas();
+  }
+  InnerProductScorer(std::vector<float> users, std::vector<float> items, std::int64_t dim)
+      : own_users_(std::move(users)),
+        own_items_(std::move(items)),
+        users_(own_users_),
+        items_(own_items_),
+        dim_(dim) {
+    use_single_threaded_blas();
+  }
+  std::int64_t num_users() const override { return std::ssize(users_) / dim_; }
+  std::int64_t num_items() const override { return std::ssize(items_) / dim_; }
+
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    std::vector<float> tile;
+    tile.reserve(users.size() * static_cast<std::size_t>(dim_));
+    for (const std::int32_t user : users) {
+      const Floats row = row_of(users_, user, dim_);
+      tile.insert(tile.end(), row.begin(), row.end());
+    }
+    const auto items = static_cast<blasint>(num_items());
+    const auto dim = static_cast<blasint>(dim_);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(users.size()), items, dim, 1.0F,
+                tile.data(), dim, items_.data(), dim, 0.0F, out.data(), items);
+  }
+
+ private:
+  std::vector<float> own_users_, own_items_;
+  Floats users_, items_;
+  std::int64_t dim_;
+};
+
+// Appends sign * sqrt(1/c + |x|^2) to each row.
+std::vector<float> with_time(Floats space, std::int64_t dim, double curvature, double sign) {
+  std::vector<float> points;
+  const std::int64_t rows = std::ssize(space) / dim;
+  points.reserve(static_cast<std::size_t>(rows * (dim + 1)));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const Floats row = row_of(space, r, dim);
+    points.insert(points.end(), row.begin(), row.end());
+    points.push_back(static_cast<float>(sign * std::sqrt(1.0 / curvature + squared_norm(row))));
+  }
+  return points;
+}
+
+// |x - y|^2 from the differences themselves: |x|^2 + |y|^2 - 2 x.y would cancel for the near pairs that
+// decide a ranking, and more so close to the rim.
+class PoincareScorer final : public Scorer {
+ public:
+  PoincareScorer(Floats users, Floats items, std::int64_t dim, double curvature)
+      : users_(users), num_items_(std::ssize(items) / dim), dim_(dim) {
+    user_factors_ = factors(users, curvature, "user");
+    for (float& factor : user_factors_) factor *= static_cast<float>(-2.0 * curvature);
+    item_factors_ = factors(items, curvature, "item");
+    pack(items);
+  }
+  std::int64_t num_users() const override { return std::ssize(users_) / dim_; }
+  std::int64_t num_items() const override { return num_items_; }
+
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    for (std::int64_t first = 0; first < num_items_; first += kLanes) {
+      const auto count = static_cast<std::size_t>(std::min(kLanes, num_items_ - first));
+      for (std::size_t b = 0; b < users.size(); ++b) {
+        const auto distances = squared_distances(row_of(users_, users[b], dim_), first);
+        float* target = out.data() + static_cast<std::int64_t>(b) * num_items_ + first;
+        const float scale = user_factors_[users[b]];
+        for (std::size_t j = 0; j < count; ++j)
+          target[j] = scale * item_factors_[static_cast<std::size_t>(first) + j] * distances[j];
+      }
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kLanes = 16;
+
+  // 1 / (1 - c |x|^2) per row.
+  std::vector<float> factors(Floats points, double curvature, const char* what) const {
+    std::vector<float> result;
+    for (std::int64_t r = 0; r < std::ssize(points) / dim_; ++r) {
+      const double room = 1.0 - curvature * squared_norm(row_of(points, r, dim_));
+      HYPERLLM_CHECK(!(room <= 0), ErrorCode::kInvalidArgument,
+                     std::string(what) + " " + std::to_string(r) +
+                         " lies outside the Poincare ball of curvature " + std::to_string(curvature) +
+                         "; project the embeddings into the ball first");
+      result.push_back(static_cast<float>(1.0 / room));
+    }
+    return result;
+  }
+
+  // Blocks of kLanes items, coordinate by coordinate, the last one filled with zeros.
+  void pack(Floats items) {
+    const std::int64_t blocks = (num_items_ + kLanes - 1) / kLanes;
+    packed_.assign(static_cast<std::size_t>(blocks * kLanes * dim_), 0.0F);
+    for (std::int64_t i = 0; i < num_items_; ++i)
+      for (std::int64_t d = 0; d < dim_; ++d)
+        packed_[((i / kLanes) * dim_ + d) * kLanes + i % kLanes] = items[i * dim_ + d];
+  }
+
+  std::array<float, kLanes> squared_distances(Floats user, std::int64_t first) const {
+    std::array<float, kLanes> sums{};
+    const float* block = packed_.data() + first * dim_;
+    for (const float coordinate : user) {
+      for (std::size_t j = 0; j < kLanes; ++j) {
+        const float difference = coordinate - block[j];
+        sums[j] += difference * difference;
+      }
+      block += kLanes;
+    }
+    return sums;
+  }
+
+  Floats users_;
+  std::vector<float> packed_, user_factors_, item_factors_;
+  std::int64_t num_items_, dim_;
+};
+
+class PopularityScorer final : public Scorer {
+ public:
+  PopularityScorer(std::vector<float> scores, std::int64_t num_users)
+      : scores_(std::move(scores)), num_users_(num_users) {}
+  std::int64_t num_users() const override { return num_users_; }
+  std::int64_t num_items() const override { return std::ssize(scores_); }
+
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    for (std::size_t b = 0; b < users.size(); ++b)
+      std::copy(scores_.begin(), scores_.end(),
+                out.begin() + static_cast<std::ptrdiff_t>(b * scores_.size()));
+  }
+
+ private:
+  std::vector<float> scores_;
+  std::int64_t num_users_;
+};
+
+class ItemItemScorer final : public Scorer {
+ public:
+  ItemItemScorer(std::vector<float> weights, data::Csr history)
+      : weights_(std::move(weights)), history_(std::move(history)) {
+    use_single_threaded_blas();
+  }
+  std::int64_t num_users() const override { return history_.rows; }
+  std::int64_t num_items() const override { return history_.cols; }
+
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    std::fill(out.begin(), out.end(), 0.0F);
+    for (std::size_t b = 0; b < users.size(); ++b)
+      for (const std::int32_t item : history_.row(users[b]))
+        cblas_saxpy(static_cast<blasint>(num_items()), 1.0F, weights_.data() + item * num_items(), 1,
+                    out.data() + static_cast<std::int64_t>(b) * num_items(), 1);
+  }
+
+ private:
+  std::vector<float> weights_;
+  data::Csr history_;
+};
+
+}  // namespace
+
+std::unique_ptr<Scorer> make_embedding_scorer(Geometry geometry, double curvature, Floats users, Floats items,
+                                              std::int64_t dim) {
+  HYPERLLM_CHECK(dim >= 1 && std::ssize(users) % dim == 0 && std::ssize(items) % dim == 0,
+                 ErrorCode::kInvalidArgument,
+                 "embeddings of " + std::to_string(users.size()) + " and " + std::to_string(items.size()) +
+                     " numbers are not rows of " + std::to_string(dim));
+  if (geometry == Geometry::kEuclidean) return std::make_unique<InnerProductScorer>(users, items, dim);
+  HYPERLLM_CHECK(
+      curvature > 0 && std::isfinite(curvature), ErrorCode::kInvalidArgument,
+      "curvature must be a positive number c (the space has curvature -c), got " + std::to_string(curvature));
+  if (geometry == Geometry::kPoincare) return std::make_unique<PoincareScorer>(users, items, dim, curvature);
+  return std::make_unique<InnerProductScorer>(with_time(users, dim, curvature, -1.0),
+                                              with_time(items, dim, curvature, 1.0), dim + 1);
+}
+
+std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, std::int64_t num_users) {
+  return std::make_unique<PopularityScorer>(std::move(item_scores), num_users);
+}
+
+std::unique_ptr<Scorer> make_item_item_scorer(std::vector<float> weights, data::Csr history) {
+  HYPERLLM_CHECK(std::ssize(weights) == history.cols * history.cols, ErrorCode::kInvalidArgument,
+                 "item-item weights hold " + std::to_string(weights.size()) + " numbers, the history has " +
+                     std::to_string(history.cols) + " items");
+  return std::make_unique<ItemItemScorer>(std::move(weights), std::move(history));
+}
+
+}  // namespace hyperllm::retrieval

@@ -1,0 +1,48 @@
+// Scores of all items for a batch of users, and the exact masked top-k over them: the one ranking path that
+// validation, evaluation and serving share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "hyperllm/data/csr.h"
+
+namespace hyperllm::retrieval {
+
+enum class Geometry { kLorentz, kPoincare, kEuclidean };
+
+class Scorer {
+ public:
+  virtual ~Scorer() = default;
+  virtual std::int64_t num_users() const = 0;
+  virtual std::int64_t num_items() const = 0;
+  // out[b * num_items + i] = score of item i for users[b]; higher is better. Only the order matters: Lorentz
+  // gives <x,y>_L, Poincare minus the ratio inside its arcosh, both falling with the distance.
+  virtual void score(std::span<const std::int32_t> users, std::span<float> out) const = 0;
+};
+
+// Row-major users x dim and items x dim; the spans must outlive the scorer. Lorentz takes space coordinates
+// (time rebuilt as sqrt(1/curvature + |x|^2)).
+std::unique_ptr<Scorer> make_embedding_scorer(Geometry geometry, double curvature,
+                                              std::span<const float> users, std::span<const float> items,
+                                              std::int64_t dim);
+// One score an item, the same for everybody.
+std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, std::int64_t num_users);
+// Scores of user u = sum of rows weights[i] over his items in `history`; items x items, row-major, owned.
+std::unique_ptr<Scorer> make_item_item_scorer(std::vector<float> weights, data::Csr history);
+
+struct TopK {
+  std::int64_t k = 0;
+  std::vector<std::int32_t> items;  // users x k, best first; -1 where fewer than k items are left
+  std::vector<float> scores;        // users x k
+};
+
+// The k best items for each user, items of the user's row in any of `masks` left out; ties go to the smaller
+// id. Works in tiles of users: memory is tile x items, never users x items. Same result for any number of
+// threads. Throws kNonFinite naming the user if a score is NaN.
+TopK top_k(const Scorer& scorer, std::span<const std::int32_t> users, std::span<const data::Csr* const> masks,
+           std::int64_t k);
+
+}  // namespace hyperllm::retrieval

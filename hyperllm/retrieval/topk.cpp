@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/parallel.h"
+#include "hyperllm/retrieval/scorer.h"
+
+namespace hyperllm::retrieval {
+namespace {
+
+using Masks = std::span<const data::Csr* const>;
+
+// Users that one thread takes at a time, and how many of them are scored together. Both depend on the
+// catalogue alone: a tile of scores stays near 16 MiB.
+constexpr std::int64_t kUsersPerBlock = 512;
+constexpr std::int64_t kMaxTile = 64;
+constexpr std::int64_t kTileScores = std::int64_t{1} << 22;
+
+std::int64_t tile_size(std::int64_t items) {
+  return std::clamp<std::int64_t>(kTileScores / std::max<std::int64_t>(items, 1), 1, kMaxTile);
+}
+
+struct Candidate {
+  float score;
+  std::int32_t item;
+};
+
+bool better(const Candidate& a, const Candidate& b) {
+  return a.score > b.score || (a.score == b.score && a.item < b.item);
+}
+
+bool masked(Masks masks, std::int32_t user, std::int32_t item) {
+  return std::any_of(masks.begin(), masks.end(), [&](const data::Csr* mask) {
+    const auto row = mask->row(user);
+    return std::binary_search(row.begin(), row.end(), item);
+  });
+}
+
+void check_number(float score, std::int32_t user, std::int32_t item) {
+  HYPERLLM_CHECK(!std::isnan(score), ErrorCode::kNonFinite,
+                 "the score of user row " + std::to_string(user) + " for item row " + std::to_string(item) +
+                     " is not a number; the model holds a NaN or overflows: train again with a smaller "
+                     "learning rate");
+}
+
+// Leaves the k best items of one row in `best`, best first. One pass: the heap's worst score is the bar, and
+// mask and NaN are looked at only for the few items that pass it (a NaN passes every bar).
+void select(std::span<const float> scores, Masks masks, std::int32_t user, std::size_t k,
+            std::vector<Candidate>& best) {
+  best.clear();
+  const auto items = static_cast<std::int32_t>(scores.size());
+  std::int32_t item = 0;
+  for (; item < items && best.size() < k; ++item) {
+    check_number(scores[item], user, item);
+    if (!masked(masks, user, item)) best.push_back({scores[item], item});
+  }
+  std::make_heap(best.begin(), best.end(), better);
+  for (; item < items; ++item) {
+    if (scores[item] <= best.front().score) continue;
+    check_number(scores[item], user, item);
+    if (masked(masks, user, item)) continue;
+    std::pop_heap(best.begin(), best.end(), better);
+    best.back() = {scores[item], item};
+    std::push_heap(best.begin(), best.end(), better);
+  }
+  std::sort_heap(best.begin(), best.end(), better);
+}
+
+void check_arguments(const Scorer& scorer, std::span<const std::int32_t> users, Masks masks, std::int64_t k) {
+  HYPERLLM_CHECK(k >= 1, ErrorCode::kInvalidArgument, "k must be at least 1, got " + std::to_string(k));
+  for (const std::int32_t user : users)
+    HYPERLLM_CHECK(user >= 0 && user < scorer.num_users(), ErrorCode::kInvalidArgument,
+                   "user row " + std::to_string(user) + " is not among the model's " +
+                       std::to_string(scorer.num_users()) + " users");
+  for (const data::Csr* mask : masks)
+    HYPERLLM_CHECK(mask->rows == scorer.num_users() && mask->cols == scorer.num_items(),
+                   ErrorCode::kInvalidArgument,
+                   "a mask of " + std::to_string(mask->rows) + " x " + std::to_string(mask->cols) +
+                       " does not fit a model of " + std::to_string(scorer.num_users()) + " users x " +
+                       std::to_string(scorer.num_items()) + " items");
+}
+
+}  // namespace
+
+TopK top_k(const Scorer& scorer, std::span<const std::int32_t> users, Masks masks, std::int64_t k) {
+  check_arguments(scorer, users, masks, k);
+  const auto items = static_cast<std::size_t>(scorer.num_items());
+  const auto tile = static_cast<std::size_t>(tile_size(scorer.num_items()));
+  const auto width = static_cast<std::size_t>(k);
+  TopK result;
+  result.k = k;
+  result.items.assign(users.size() * width, -1);
+  result.scores.assign(users.size() * width, -std::numeric_limits<float>::infinity());
+  parallel_ranges(std::ssize(users), kUsersPerBlock, [&](std::int64_t begin, std::int64_t end) {
+    const auto scores = std::make_unique_for_overwrite<float[]>(tile * items);
+    std::vector<Candidate> best;
+    for (auto first = static_cast<std::size_t>(begin); first < static_cast<std::size_t>(end); first += tile) {
+      const std::size_t count = std::min(tile, static_cast<std::size_t>(end) - first);
+      scorer.score(users.subspan(first, count), {scores.get(), count * items});
+      for (std::size_t b = 0; b < count; ++b) {
+        select({scores.get() + b * items, items}, masks, users[first + b], width, best);
+        for (std::size_t rank = 0; rank < best.size(); ++rank) {
+          result.items[(first + b) * width + rank] = best[rank].item;
+          result.scores[(first + b) * width + rank] = best[rank].score;
+        }
+      }
+    }
+  });
+  return result;
+}
+
+}  // namespace hyperllm::retrieval

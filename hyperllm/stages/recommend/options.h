@@ -1,0 +1,38 @@
+// Options of `hyperllm recommend`.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "hyperllm/base/fields.h"
+
+namespace hyperllm::stages::recommend {
+
+struct RecommendOptions {
+  std::filesystem::path dataset;
+  std::filesystem::path run;
+  std::vector<std::string> users;
+  bool all = false;
+  std::int64_t k = 10;
+  std::string format = "text";
+  std::string exclude = "known";
+  std::filesystem::path output;
+  FieldList fields() {
+    return {
+        {"dataset", &dataset, "dataset folder that `prepare` wrote"},
+        {"run", &run, "run folder that holds model/"},
+        {"users", &users, "users by the ids of your data, separated by commas"},
+        {"all", &all, "every user of the dataset"},
+        {"k", &k, "items a user, at least 1"},
+        {"format", &format, "text to read, json for one JSON object a user and line", {"text", "json"}},
+        {"exclude",
+         &exclude,
+         "items never recommended to a user: all that the dataset knows of him, or only those of some splits",
+         {"known", "train+valid", "train"}},
+        {"output", &output, "file to write; empty: the text is returned"}};
+  }
+};
+
+}  // namespace hyperllm::stages::recommend

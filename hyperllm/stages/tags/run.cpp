@@ -1,0 +1,69 @@
+#include "hyperllm/stages/tags/run.h"
+
+#include "hyperllm/artifact/npy.h"
+#include "hyperllm/base/error.h"
+#include "hyperllm/data/dataset.h"
+#include "hyperllm/data/tags.h"
+#include "hyperllm/llm/tag_cleaning.h"
+
+namespace hyperllm::stages::tags {
+namespace {
+
+void check(const TagsOptions& options) {
+  const auto require = [](bool holds, const char* message) {
+    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, message);
+  };
+  const auto is_share = [](double value) { return value > 0 && value <= 1; };
+  require(!options.dataset.empty(), "option 'dataset': give the dataset folder");
+  require(options.depth >= 1, "option 'depth': expected 1 or more");
+  require(options.children >= 0, "option 'children': expected 0 or more");
+  require(is_share(options.spelling), "option 'spelling': expected a share above 0, at most 1");
+  require(is_share(options.cosine), "option 'cosine': expected a share above 0, at most 1");
+  require(is_share(options.hub_share), "option 'hub_share': expected a share above 0, at most 1");
+  require(options.min_items >= 1, "option 'min_items': expected 1 or more");
+}
+
+std::int64_t propose(const data::TagGraph& graph, const TagsOptions& options) {
+  artifact::Matrix vectors;
+  if (!options.vectors.empty()) {
+    vectors = artifact::read_npy(options.vectors);
+    if (vectors.rows != static_cast<std::int64_t>(graph.tags.size()))
+      throw data_error(options.vectors.string(), 0, "shape",
+                       "it has " + std::to_string(vectors.rows) + " rows, but there are " +
+                           std::to_string(graph.tags.size()) + " tags",
+                       "Give one row per line of tags.tsv, in the same order.");
+  }
+  const auto rules =
+      llm::propose_merges(graph, options.spelling, vectors.values, vectors.cols, options.cosine);
+  llm::save_tag_rules(rules, options.propose);
+  return static_cast<std::int64_t>(rules.size());
+}
+
+}  // namespace
+
+TagsResult run(const TagsOptions& options, const Context& context) {
+  check(options);
+  const data::Dataset dataset = data::load_dataset(options.dataset);
+  const data::TagGraph graph = data::load_tags(options.dataset, dataset.items);
+  TagsResult result;
+  if (!options.propose.empty()) {
+    result.proposed = propose(graph, options);
+    context.info(std::to_string(result.proposed) + " rules to review in " + options.propose.string() +
+                 "; apply them with --rules");
+  }
+  llm::CleaningOptions cleaning{.rules = {},
+                                .hub_share = options.hub_share,
+                                .drop_hubs = options.drop_hubs,
+                                .min_items = options.min_items};
+  if (!options.rules.empty()) cleaning.rules = llm::load_tag_rules(options.rules);
+  const auto [cleaned, report] = llm::clean_tags(graph, dataset.num_items(), cleaning);
+  if (options.write) data::save_tags(cleaned, options.dataset, dataset.items);
+  result.tags = static_cast<std::int64_t>(cleaned.tags.size());
+  result.edges = static_cast<std::int64_t>(cleaned.edges.size());
+  result.text = std::to_string(result.tags) + " tags, " + std::to_string(result.edges) + " edges" +
+                (options.write ? " (written)" : "") + "\n" + report.text() + "\n" +
+                llm::tag_tree(cleaned, options.children, options.depth);
+  return result;
+}
+
+}  // namespace hyperllm::stages::tags

@@ -1,0 +1,301 @@
+#include "hyperllm/stages/train/run.h"
+
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+#include "hyperllm/base/hash.h"
+#include "hyperllm/base/parallel.h"
+#include "hyperllm/baselines/ease.h"
+#include "hyperllm/baselines/popularity.h"
+#include "hyperllm/data/dataset.h"
+#include "hyperllm/data/tags.h"
+#include "hyperllm/retrieval/model_files.h"
+#include "hyperllm/stages/train/semantic.h"
+#include "hyperllm/training/trainer.h"
+
+namespace hyperllm::stages::train {
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+using frameworks::HyperLlm;
+using training::Outcome;
+
+// What phase 1 and phase 2 differ in.
+struct Phase {
+  std::string name;  // of files and of the progress line
+  std::string objective;
+  double margin;
+  double lr;
+  std::int64_t epochs, patience;
+};
+
+class Trainer {
+ public:
+  Trainer(const TrainOptions& options, const Context& context)
+      : options_(options),
+        context_(context),
+        data_(data::load_dataset(options.dataset)),
+        train_(data_.train_csr()),
+        valid_(data_.valid_csr()) {}
+
+  TrainResult go() {
+    make_folder(options_.output);
+    result_.inputs = input_files();
+    const auto start = std::chrono::steady_clock::now();
+    if (options_.model == "popular") {
+      retrieval::save_popularity_model(model_folder(), baselines::popularity(train_));
+      result_.outputs = {model_folder() / "model.json", model_folder() / "item_scores.npy"};
+    } else if (options_.model == "ease") {
+      baselines::EaseOptions ease;
+      ease.lambda = options_.ease_lambda;
+      retrieval::save_item_item_model(model_folder(), baselines::ease(train_, ease, context_));
+      result_.outputs = {model_folder() / "model.json", model_folder() / "weights.npy"};
+    } else {
+      train_backbone();
+    }
+    write_result();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    write_file(options_.output / "timing.json", json{{"seconds", seconds}}.dump(2) + "\n");
+    return result_;
+  }
+
+ private:
+  fs::path model_folder() const { return options_.output / "model"; }
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
+  double cap() const {
+    return options_.max_radius > 0 ? options_.max_radius : std::numeric_limits<double>::infinity();
+  }
+  // A plain name is one of the dataset's embeddings, anything with a '/' a folder.
+  fs::path embeddings_folder(const fs::path& name) const {
+    return name.has_parent_path() ? name : options_.dataset / "embeddings" / name;
+  }
+
+  // The embeddings that training starts from; empty if the variant starts at random.
+  fs::path start_folder() const {
+    if (options_.variant == "base" || options_.variant == "structural") return {};
+    return embeddings_folder(options_.init_embeddings.empty() ? fs::path(options_.embeddings)
+                                                              : options_.init_embeddings);
+  }
+
+  std::vector<fs::path> input_files() const {
+    std::vector<fs::path> files;
+    for (const char* split : {"train", "valid"})
+      files.push_back(options_.dataset / (data_.name + "." + split + ".inter"));
+    for (const char* ids : {"users.tsv", "items.tsv"})
+      if (fs::exists(options_.dataset / ids)) files.push_back(options_.dataset / ids);
+    if (options_.model == "popular" || options_.model == "ease") return files;
+    if (options_.uses_tags())
+      for (const char* tags : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"})
+        files.push_back(options_.dataset / tags);
+    if (const fs::path embeddings = start_folder(); !embeddings.empty())
+      for (const char* matrix : {"users.npy", "items.npy"}) files.push_back(embeddings / matrix);
+    return files;
+  }
+
+  // A checkpoint may be continued only with the same data and the same options (those apart that change no
+  // number).
+  std::string identity() const {
+    TrainOptions same = options_;
+    same.output.clear();
+    same.dataset.clear();
+    same.resume = true;
+    same.checkpoint_seconds = 0;
+    std::string text;
+    for (const Field& field : same.fields()) text += field.name + "=" + field_text(field) + "\n";
+    for (const fs::path& file : result_.inputs)
+      text += file.filename().string() + "=" + hash_file(file) + "\n";
+    return hash_text(text);
+  }
+
+  void train_backbone() {
+    backbone_ = models::make_backbone(options_.model,
+                                      {options_.layers, cap(), manifold::Curvature(options_.curvature)});
+    user_item_ = graph::user_item_graph(train_);
+    if (options_.uses_tags()) {
+      HYPERLLM_CHECK(data::has_tags(options_.dataset), ErrorCode::kIo,
+                     options_.dataset.string() + ": no tags.tsv, which the variant " + options_.variant +
+                         " needs. Run `hyperllm extract` first, or choose the variant base or semantic.");
+      tags_ = data::load_tags(options_.dataset, data_.items);
+    }
+    if (const fs::path embeddings = start_folder(); !embeddings.empty()) require_embeddings(embeddings);
+    identity_ = identity();
+    if (options_.has_phase1()) {
+      train_phase1();
+      if (options_.variant == "only_semantic") return;
+    }
+    train_phase2();
+  }
+
+  void train_phase1() {
+    const Phase phase{"phase1",           options_.phase1_objective, options_.phase1_margin,
+                      options_.phase1_lr, options_.phase1_epochs,    options_.phase1_patience};
+    const bool last = options_.variant == "only_semantic";
+    HyperLlm framework = make_framework(phase, moe(false), std::nullopt);
+    const Outcome outcome = fit(framework, phase, nullptr, "phase1.safetensors", "phase1.metrics.jsonl");
+    start_ = framework.tangents();
+    const std::int64_t users = data_.num_users(), items = data_.num_items();
+    save_rows(options_.output / "phase1" / "users.npy", start_.narrow(0, 0, users));
+    save_rows(options_.output / "phase1" / "items.npy", start_.narrow(0, users, items));
+    if (last) finish(framework, outcome);
+  }
+
+  void train_phase2() {
+    const Phase phase{"phase2",    options_.objective, options_.margin,
+                      options_.lr, options_.epochs,    options_.patience};
+    const frameworks::Storage storage =
+        method(phase) == "adam" ? frameworks::Storage::kTangents : frameworks::Storage::kPoints;
+    std::unique_ptr<frameworks::Embeddings> embeddings;
+    if (options_.variant == "without_meta") {
+      embeddings = moe(options_.tune_semantic);
+    } else {
+      embeddings = frameworks::make_table("id_embeddings", initial_tangents(), storage,
+                                          manifold::Curvature(options_.curvature));
+    }
+    std::optional<frameworks::TagTask> task;
+    if (options_.uses_tags()) task = tag_task(storage);
+    HyperLlm framework = make_framework(phase, std::move(embeddings), std::move(task));
+    const Outcome outcome = fit(framework, phase, options_.uses_tags() ? &tags_ : nullptr,
+                                "checkpoint.safetensors", "metrics.jsonl");
+    finish(framework, outcome);
+  }
+
+  torch::Tensor initial_tangents() const {
+    if (start_.defined()) return start_;
+    if (!start_folder().empty())
+      return load_initial_tangents(embeddings_folder(options_.init_embeddings), data_, options_.dim, cap(),
+                                   manifold::Curvature(options_.curvature));
+    return frameworks::uniform_tangents(data_.num_users() + data_.num_items(), options_.dim,
+                                        options_.init_scale, Random(seed(), "id embeddings"));
+  }
+
+  std::unique_ptr<frameworks::Embeddings> moe(bool tune_semantic) const {
+    return frameworks::make_moe(load_semantic(embeddings_folder(options_.embeddings), data_),
+                                {options_.experts, options_.dim, tune_semantic}, Random(seed(), "experts"));
+  }
+
+  frameworks::TagTask tag_task(frameworks::Storage storage) const {
+    frameworks::TagTask task;
+    task.graph = graph::tag_graph(tags_, data_.num_items(), options_.tag_tag_weight);
+    const auto count = static_cast<std::int64_t>(tags_.tags.size());
+    task.embeddings =
+        frameworks::make_table("tag_embeddings",
+                               frameworks::uniform_tangents(count, options_.dim, options_.init_scale,
+                                                            Random(seed(), "tag embeddings")),
+                               storage, manifold::Curvature(options_.curvature));
+    task.margin = options_.tag_margin;
+    task.loss_weight = options_.tag_loss_weight;
+    task.contrast_weight = options_.variant == "without_contrast" ? 0 : options_.contrast_weight;
+    task.contrast_tau = options_.contrast_tau;
+    return task;
+  }
+
+  HyperLlm make_framework(const Phase& phase, std::unique_ptr<frameworks::Embeddings> embeddings,
+                          std::optional<frameworks::TagTask> task) const {
+    frameworks::HyperLlmOptions framework;
+    framework.num_users = data_.num_users();
+    framework.num_items = data_.num_items();
+    framework.objective =
+        phase.objective == "softmax" ? frameworks::Objective::kSoftmax : frameworks::Objective::kHinge;
+    framework.margin = phase.margin;
+    framework.softmax_tau = options_.softmax_tau;
+    return HyperLlm(framework, backbone_, user_item_, std::move(embeddings), std::move(task));
+  }
+
+  std::string method(const Phase& phase) const {
+    if (options_.optimizer != "auto") return options_.optimizer;
+    return phase.objective == "softmax" ? "adam" : "rsgd";
+  }
+
+  Outcome fit(HyperLlm& framework, const Phase& phase, const data::TagGraph* tags, const char* checkpoint,
+              const char* log) {
+    optim::OptimizerOptions optimizer;
+    optimizer.method = method(phase);
+    optimizer.lr = phase.lr;
+    optimizer.momentum = options_.momentum;
+    optimizer.momentum_from_gradient = options_.momentum_from_gradient;
+    optimizer.weight_decay = options_.weight_decay >= 0   ? options_.weight_decay
+                             : optimizer.method == "adam" ? 0
+                                                          : 5e-4;
+    optimizer.max_radius = cap();
+    optimizer.curvature = manifold::Curvature(options_.curvature);
+    training::SamplerOptions sampler;
+    sampler.batch_size = options_.batch_size;
+    sampler.seed = seed();
+    sampler.sampling = options_.sampling == "paper" ? training::Sampling::kPaper : training::Sampling::kFresh;
+    training::TrainerOptions trainer;
+    trainer.epochs = phase.epochs;
+    trainer.patience = phase.patience;
+    trainer.eval_every = options_.eval_every;
+    trainer.checkpoint_seconds = options_.checkpoint_seconds;
+    trainer.resume = options_.resume;
+    trainer.checkpoint = options_.output / checkpoint;
+    trainer.log = options_.output / log;
+    trainer.task = phase.name;
+    trainer.identity = identity_;
+    return training::train(framework, *optim::make_optimizer(framework.parameters(), optimizer),
+                           training::Sampler(train_, tags, sampler), backbone_->curvature(), train_, valid_,
+                           trainer, context_);
+  }
+
+  static void save_rows(const fs::path& path, const torch::Tensor& rows) {
+    const torch::Tensor values = rows.contiguous();
+    artifact::write_npy(path, values.size(0), values.size(1), manifold::const_floats(values));
+  }
+
+  static artifact::Matrix matrix(const torch::Tensor& rows) {
+    const std::span<const float> values = manifold::const_floats(rows);
+    return {rows.size(0), rows.size(1), {values.begin(), values.end()}};
+  }
+
+  void finish(const HyperLlm& framework, const Outcome& outcome) {
+    const frameworks::Representations best = framework.representations();
+    retrieval::save_embeddings_model(model_folder(), retrieval::Geometry::kLorentz, options_.curvature,
+                                     matrix(best.users), matrix(best.items));
+    result_.outputs = {model_folder() / "model.json", model_folder() / "users.npy",
+                       model_folder() / "items.npy"};
+    result_.best_epoch = outcome.best_epoch;
+    result_.epochs = outcome.epochs;
+    result_.valid = outcome.best;
+  }
+
+  void write_result() {
+    json result;
+    result["model"] = options_.model;
+    if (options_.model != "popular" && options_.model != "ease") {
+      result["variant"] = options_.variant;
+      result["objective"] = options_.objective;
+      result["best_epoch"] = result_.best_epoch;
+      result["epochs"] = result_.epochs;
+      for (const auto& [name, value] : result_.valid) result["valid"][name] = value;
+    }
+    write_file(options_.output / "result.json", result.dump(2) + "\n");
+    result_.outputs.push_back(options_.output / "result.json");
+  }
+
+  const TrainOptions& options_;
+  const Context& context_;
+  const data::Dataset data_;
+  const data::Csr train_, valid_;
+  std::shared_ptr<const models::Backbone> backbone_;
+  graph::GraphPtr user_item_;
+  data::TagGraph tags_;
+  std::string identity_;
+  torch::Tensor start_;  // x of (12)
+  TrainResult result_;
+};
+
+}  // namespace
+
+TrainResult run(const TrainOptions& options, const Context& context) {
+  options.validate();
+  at::set_num_threads(num_threads());
+  return Trainer(options, context).go();
+}
+
+}  // namespace hyperllm::stages::train

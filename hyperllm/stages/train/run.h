@@ -1,0 +1,32 @@
+// `hyperllm train`: from a dataset folder to a run folder.
+//
+//   RUN/model/                    what evaluate and recommend read (retrieval/model_files.h)
+//   RUN/result.json               best epoch and its validation metrics; no time, no test metric
+//   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
+//   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
+//   RUN/checkpoint.safetensors, RUN/phase1.safetensors
+//   RUN/timing.json               seconds; the only file that differs between equal runs
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hyperllm/base/progress.h"
+#include "hyperllm/stages/train/options.h"
+
+namespace hyperllm::stages::train {
+
+struct TrainResult {
+  std::int64_t best_epoch = 0;
+  std::int64_t epochs = 0;
+  std::vector<std::pair<std::string, double>> valid;  // metrics of the best epoch; empty for popular and ease
+  std::vector<std::filesystem::path> inputs, outputs;
+};
+
+// Throws what the parts throw: kInvalidArgument, kInvalidData, kIo, kNonFinite, kInterrupted (all epochs done
+// are saved).
+TrainResult run(const TrainOptions& options, const Context& context);
+
+}  // namespace hyperllm::stages::train

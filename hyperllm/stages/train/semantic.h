@@ -1,0 +1,26 @@
+// Semantic embeddings (input of phase 1) and published phase-1 results (start of phase 2), as tensors.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+
+#include "hyperllm/data/dataset.h"
+#include "hyperllm/manifold/curvature.h"
+
+namespace hyperllm::stages::train {
+
+// Throws kIo saying what to run unless FOLDER has users.npy and items.npy.
+void require_embeddings(const std::filesystem::path& folder);
+
+// FOLDER/users.npy and items.npy stacked: (users + items) x d1. Throws kInvalidData naming file, what was
+// found and what is needed if rows do not fit the dataset or the two dimensions differ.
+torch::Tensor load_semantic(const std::filesystem::path& folder, const data::Dataset& dataset);
+
+// The same as tangent vectors of `dim` columns. Files with dim + 1 columns are the released kind: column 0 is
+// the time coordinate, not zero, and counts (negatively) in the norm of the exponential map, whose length is
+// capped at max_radius.
+torch::Tensor load_initial_tangents(const std::filesystem::path& folder, const data::Dataset& dataset,
+                                    std::int64_t dim, double max_radius, manifold::Curvature curvature);
+
+}  // namespace hyperllm::stages::train

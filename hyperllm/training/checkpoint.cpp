@@ -1,0 +1,105 @@
+#include "hyperllm/training/checkpoint.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+#include "hyperllm/base/hash.h"
+
+namespace hyperllm::training {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kHashKey = "xxh3";
+
+Error damaged(const std::filesystem::path& path, const std::string& problem) {
+  return data_error(path.string(), 0, "", "not a usable checkpoint: " + problem,
+                    "Delete the file to start this run afresh, or restore it from a copy.");
+}
+
+// `header` without the hash itself. Its keys are sorted, so its text is the same again after parsing.
+std::string hash_of(const json& header, std::string_view payload) {
+  return hash_text(header.dump() + hash_text(payload));
+}
+
+torch::Tensor read_tensor(const std::filesystem::path& path, const std::string& name, const json& entry,
+                          std::string_view payload) {
+  const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
+  const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+  const auto shape = entry.at("shape").get<std::vector<std::int64_t>>();
+  std::uint64_t bytes = sizeof(float);
+  for (std::int64_t size : shape) {
+    if (size < 0 || __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes))
+      throw damaged(path, "tensor '" + name + "' has an impossible shape");
+  }
+  if (entry.at("dtype") != "F32" || begin > end || end > payload.size() || end - begin != bytes)
+    throw damaged(path, "tensor '" + name + "' does not fit its bytes");
+  torch::Tensor tensor = torch::empty(shape, torch::kFloat);
+  std::memcpy(tensor.data_ptr<float>(), payload.data() + begin, bytes);
+  return tensor;
+}
+
+}  // namespace
+
+const std::string& Checkpoint::text(const std::string& key) const {
+  const auto found = texts.find(key);
+  if (found == texts.end()) throw damaged(path, "entry '" + key + "' is missing");
+  return found->second;
+}
+
+const torch::Tensor& Checkpoint::tensor(const std::string& name) const {
+  for (const auto& [key, value] : tensors)
+    if (key == name) return value;
+  throw damaged(path, "tensor '" + name + "' is missing");
+}
+
+void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
+  json header;
+  std::string payload;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    const torch::Tensor values = tensor.detach().contiguous();
+    const std::size_t begin = payload.size();
+    payload.append(reinterpret_cast<const char*>(values.data_ptr<float>()), values.numel() * sizeof(float));
+    header[name] = {
+        {"dtype", "F32"}, {"shape", values.sizes().vec()}, {"data_offsets", {begin, payload.size()}}};
+  }
+  header["__metadata__"] = checkpoint.texts;
+  header["__metadata__"][kHashKey] = hash_of(header, payload);
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const std::uint64_t length = text.size();
+  AtomicFile file(path);
+  file.write(&length, sizeof length);
+  file.write(text);
+  file.write(payload);
+  file.commit();
+}
+
+Checkpoint load_checkpoint(const std::filesystem::path& path) {
+  const std::string content = read_file(path);
+  std::uint64_t length = 0;
+  if (content.size() < sizeof length) throw damaged(path, "it is shorter than its own header");
+  std::memcpy(&length, content.data(), sizeof length);
+  if (length > content.size() - sizeof length) throw damaged(path, "the header is truncated");
+  const std::string_view payload = std::string_view(content).substr(sizeof length + length);
+  Checkpoint checkpoint;
+  checkpoint.path = path;
+  try {
+    json header = json::parse(content.begin() + sizeof length, content.begin() + sizeof length + length);
+    checkpoint.texts = header.at("__metadata__").get<std::map<std::string, std::string>>();
+    header["__metadata__"].erase(kHashKey);
+    if (checkpoint.text(kHashKey) != hash_of(header, payload))
+      throw damaged(path, "the content does not match its hash");
+    checkpoint.texts.erase(kHashKey);
+    for (const auto& [name, entry] : header.items())
+      if (name != "__metadata__")
+        checkpoint.tensors.emplace_back(name, read_tensor(path, name, entry, payload));
+  } catch (const json::exception& error) {
+    throw damaged(path, std::string("the header is malformed (") + error.what() + ")");
+  }
+  return checkpoint;
+}
+
+}  // namespace hyperllm::training

@@ -1,0 +1,58 @@
+// Training triplets, epoch by epoch. An epoch's batches are a pure function of (seed, epoch): there is no
+// hidden state, so a resumed run sees exactly what an undisturbed one sees.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "hyperllm/data/csr.h"
+#include "hyperllm/data/tags.h"
+#include "hyperllm/frameworks/hyperllm.h"
+
+namespace hyperllm::training {
+
+enum class Sampling {
+  // Every positive once an epoch in a new order, the last batch smaller, fresh negatives. Tag edges: tag-item
+  // pairs twice,
+  // tag-tag pairs once in either direction (the numbers of the released code).
+  kFresh,
+  // What the released code does: positives shuffled once and served in fixed full batches, the remainder
+  // never used;
+  // five workers run through the same batches, negatives included, and the trainer takes whichever is ready
+  // (drawn at
+  // random here), so that an epoch repeats batches and misses others: it sees about half of the positives in
+  // the
+  // released code, about 0.7 of them in this model of it, whose workers drift further apart. Tag-tag
+  // positives come
+  // from the first half of the entries of the symmetric matrix in row order.
+  kPaper,
+};
+
+struct SamplerOptions {
+  std::int64_t batch_size = 4096;
+  std::uint64_t seed = 1;
+  Sampling sampling = Sampling::kFresh;
+};
+
+class Sampler {
+ public:
+  // `train` must outlive the sampler. `tags` only where tags are learnt. Users who interacted with every item
+  // get no triplets (no negative exists). Throws kInvalidArgument if nothing is left.
+  Sampler(const data::Csr& train, const data::TagGraph* tags, const SamplerOptions& options);
+  ~Sampler();
+
+  std::int64_t batches_per_epoch() const { return batches_; }
+  // The batches of `epoch` (1-based), in order.
+  std::vector<frameworks::Batch> epoch(std::int64_t epoch) const;
+
+ private:
+  class Task;  // one kind of positives with its negatives
+  SamplerOptions options_;
+  std::int64_t batches_ = 0;
+  std::unique_ptr<Task> user_item_, tag_item_, tag_tag_;
+};
+
+}  // namespace hyperllm::training

@@ -1,0 +1,52 @@
+// The epoch loop: steps, validation, early stopping, checkpoints and resume. Knows models only through the
+// framework.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hyperllm/base/progress.h"
+#include "hyperllm/data/csr.h"
+#include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/optim/optimizer.h"
+#include "hyperllm/training/sampler.h"
+
+namespace hyperllm::training {
+
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+// Recall and NDCG at 10 and 20 on `relevant`, items of `mask` left out; by Lorentz distance.
+Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
+                         const data::Csr& mask, const data::Csr& relevant);
+
+struct TrainerOptions {
+  std::int64_t epochs = 500;
+  std::int64_t patience = 50;        // epochs without a better validation score before stopping
+  std::int64_t eval_every = 1;       // epochs
+  double checkpoint_seconds = 30;    // 0: after every epoch
+  bool resume = true;                // go on from `checkpoint` if it is there
+  std::filesystem::path checkpoint;  // file
+  std::filesystem::path log;         // JSON lines, one an evaluated epoch
+  std::string task = "train";        // shown in progress
+  std::string identity;              // options and data that a checkpoint must come from to be continued
+};
+
+struct Outcome {
+  std::int64_t best_epoch = 0;  // 0: before the first step
+  std::int64_t epochs = 0;      // epochs run, earlier runs included
+  bool stopped_early = false;
+  Metrics best;  // validation metrics of the best epoch
+};
+
+// Trains until `epochs` or until `patience` runs out, then puts the parameters of the best epoch back. The
+// score is R@10 + R@20 + N@10 + N@20 on validation, ties go to the later epoch (both as in the released
+// code). Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
+// after writing a checkpoint, kInvalidArgument if the checkpoint belongs to other options.
+Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, const Sampler& sampler,
+              manifold::Curvature curvature, const data::Csr& train_items, const data::Csr& valid_items,
+              const TrainerOptions& options, const Context& context);
+
+}  // namespace hyperllm::training

@@ -1,0 +1,200 @@
+// The whole way through the real binary, on a made-up catalogue of kitchen and garden things.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "hyperllm/base/random.h"
+#include "tests/e2e/program.h"
+#include "tests/support/folder.h"
+
+namespace hyperllm::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using Results = std::map<std::string, std::string>;
+
+constexpr int kUsers = 60, kItems = 48;
+
+// Each user likes one of four shelves and sometimes something else.
+std::string ratings() {
+  Random random(7, "catalogue");
+  std::string text = "user_id,item_id,rating,timestamp\n";
+  for (int user = 0; user < kUsers; ++user)
+    for (int item = 0; item < kItems; ++item) {
+      const bool own_shelf = item % 4 == user % 4;
+      if (random.uniform() < (own_shelf ? 0.8 : 0.08))
+        text += "u" + std::to_string(user) + ",i" + std::to_string(item) + ",5," +
+                std::to_string(1000 + static_cast<int>(random.below(1000))) + "\n";
+    }
+  return text;
+}
+
+std::string items() {
+  const char* const kShelves[] = {"Knives", "Pans", "Seeds", "Spades"};
+  std::string text;
+  for (int item = 0; item < kItems; ++item) {
+    const std::string shelf = kShelves[item % 4], hall = item % 4 < 2 ? "Kitchen" : "Garden";
+    text += R"({"id": "i)" + std::to_string(item) + R"(", "title": "Fine )" + shelf + " number " +
+            std::to_string(item) + R"(", "brand": "Brand )" + std::to_string(item % 6) +
+            R"(", "categories": [[")" + hall + R"(", ")" + shelf + R"("]]})" + "\n";
+  }
+  return text;
+}
+
+constexpr const char* kRecipe = R"(
+name = "tiny"
+output = "out"
+[prepare]
+input = "ratings.csv"
+items = "items.jsonl"
+[extract]
+[embed]
+dimension = 12
+[train]
+model = "hgcf"
+dim = 8
+layers = 2
+batch_size = 128
+epochs = 12
+phase1_epochs = 8
+experts = 3
+lr = 0.01
+phase1_lr = 0.01
+checkpoint_seconds = 0
+[runs.popular]
+model = "popular"
+[runs.ease]
+model = "ease"
+[runs.hgcf]
+variant = "base"
+[runs.hyperllm]
+variant = "hyperllm"
+[runs.softmax]
+variant = "hyperllm"
+objective = "softmax"
+)";
+
+class EndToEnd : public hyperllm::test::FolderTest {
+ protected:
+  fs::path workplace(const std::string& name) {
+    put(name + "/ratings.csv", ratings());
+    put(name + "/items.jsonl", items());
+    put(name + "/r.toml", kRecipe);
+    return folder_ / name;
+  }
+  Finished walk(const fs::path& folder, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"run", "r.toml"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(folder, arguments);
+  }
+  static void expect_same(const Results& a, const Results& b) {
+    for (const auto& [name, content] : a) {
+      ASSERT_TRUE(b.contains(name)) << name;
+      EXPECT_TRUE(b.at(name) == content) << name << " differs";
+    }
+    for (const auto& [name, content] : b) EXPECT_TRUE(a.contains(name)) << name << " is extra";
+  }
+};
+
+TEST_F(EndToEnd, WholeRecipeThenUpToDateThenRecommendations) {
+  const fs::path place = workplace("a");
+  const Finished first = walk(place);
+  ASSERT_EQ(first.status, 0) << first.err;
+  for (const char* run : {"popular", "ease", "hgcf", "hyperllm", "softmax", "recall@10", "ndcg@20"})
+    EXPECT_NE(first.out.find(run), std::string::npos) << run << " in\n" << first.out;
+  const Results before = results(place / "out");
+  const Finished second = walk(place);
+  ASSERT_EQ(second.status, 0) << second.err;
+  EXPECT_EQ(second.err.find("done in"), std::string::npos) << "something ran again:\n" << second.err;
+  for (const char* stage : {"prepare", "extract", "embed", "train softmax", "evaluate popular"})
+    EXPECT_NE(second.err.find("== " + std::string(stage) + ": up to date"), std::string::npos) << second.err;
+  expect_same(before, results(place / "out"));
+  EXPECT_TRUE(first.out.ends_with(second.out)) << "the table is printed again";
+
+  const Finished third = walk(place, {"--set", "runs.ease.ease_lambda=7"});
+  ASSERT_EQ(third.status, 0) << third.err;
+  EXPECT_NE(third.err.find("== train ease\n"), std::string::npos) << third.err;
+  EXPECT_NE(third.err.find("== evaluate ease\n"), std::string::npos) << third.err;
+  EXPECT_NE(third.err.find("== train hgcf: up to date"), std::string::npos) << third.err;
+
+  const Finished films = run(place, {"recommend", "--dataset", "out/data/tiny", "--run", "out/runs/softmax",
+                                     "--users", "u4", "--k", "3"});
+  EXPECT_EQ(films.status, 0) << films.err;
+  EXPECT_NE(films.out.find("Fine "), std::string::npos) << films.out;
+}
+
+TEST_F(EndToEnd, SameBytesWithOneAndTwoThreads) {
+  const fs::path one = workplace("one"), two = workplace("two");
+  ASSERT_EQ(walk(one, {"--threads", "1"}).status, 0);
+  ASSERT_EQ(walk(two, {"--threads", "2"}).status, 0);
+  expect_same(results(one / "out"), results(two / "out"));
+}
+
+TEST_F(EndToEnd, KilledAtRandomMomentsAndStartedAgainGivesTheSameFiles) {
+  using Clock = std::chrono::steady_clock;
+  const fs::path calm = workplace("calm"), rough = workplace("rough");
+  const auto start = Clock::now();
+  ASSERT_EQ(walk(calm).status, 0);
+  const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+  const auto seed = std::random_device()();
+  SCOPED_TRACE("seed of the moments: " + std::to_string(seed));
+  Random random(seed, "kills");
+  int killed = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    Program program(rough, {"run", "r.toml"});
+    const auto wait = random.below(static_cast<std::uint64_t>(std::max<std::int64_t>(duration / 3, 2)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+    if (!program.running()) break;
+    program.kill_and_wait();
+    ++killed;
+  }
+  EXPECT_GT(killed, 0);
+  const Finished last = walk(rough);
+  ASSERT_EQ(last.status, 0) << last.err;
+  expect_same(results(calm / "out"), results(rough / "out"));
+}
+
+TEST_F(EndToEnd, CtrlCInTrainingIsStatus130AndTheSameCommandGoesOn) {
+  const fs::path place = workplace("a"), calm = workplace("calm");
+  const std::vector<std::string> longer = {"--set", "runs.hgcf.epochs=400", "--set",
+                                           "runs.hgcf.patience=400"};
+  std::vector<std::string> arguments = {"run", "r.toml"};
+  arguments.insert(arguments.end(), longer.begin(), longer.end());
+  {
+    Program program(place, arguments);
+    while (program.running() && !fs::exists(place / "out/runs/hgcf/checkpoint.safetensors"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    program.signal(SIGINT);
+    const Finished stopped = program.wait();
+    EXPECT_EQ(stopped.status, 130) << stopped.err;
+    EXPECT_NE(stopped.err.find("stopping at the next safe point"), std::string::npos) << stopped.err;
+    EXPECT_NE(stopped.err.find("run the same command to go on"), std::string::npos) << stopped.err;
+  }
+  EXPECT_FALSE(fs::exists(place / "out/runs/hgcf/result.json"));
+  ASSERT_EQ(walk(place, longer).status, 0);
+  ASSERT_EQ(walk(calm, longer).status, 0);
+  expect_same(results(calm / "out"), results(place / "out"));
+}
+
+TEST_F(EndToEnd, ExitStatuses) {
+  const fs::path place = workplace("a");
+  const auto expect = [&](int status, const std::string& words, const std::vector<std::string>& arguments) {
+    const Finished finished = run(place, arguments);
+    EXPECT_EQ(finished.status, status) << finished.err;
+    EXPECT_NE(finished.err.find("hyperllm: error: "), std::string::npos) << finished.err;
+    EXPECT_NE(finished.err.find(words), std::string::npos) << finished.err;
+  };
+  expect(4, "absent.toml: cannot open", {"run", "absent.toml"});
+  expect(2, "did you mean 'train'", {"run", "r.toml", "--set", "trian.epochs=3"});
+  expect(2, "unknown option '--epohcs'; did you mean '--epochs'?", {"train", "--epohcs=3"});
+  expect(4, "absent.csv", {"prepare", "--input", "absent.csv", "--output", "d"});
+  put("a/bad.csv", "user_id,item_id,rating\nu,i,5\nu,j,many\n");
+  expect(3, "bad.csv:3", {"prepare", "--input", "bad.csv", "--output", "d"});
+  EXPECT_FALSE(fs::exists(place / "d")) << "nothing is written of bad input";
+  put("a/bad.toml", "[train]\nepochs = 3\nepohcs = 4\n");
+  expect(2, "bad.toml:3: [train]: unknown key 'epohcs'; did you mean 'epochs'?", {"run", "bad.toml"});
+  EXPECT_EQ(run(place, {"--version"}).status, 0);
+}
+
+}  // namespace
+}  // namespace hyperllm::e2e

@@ -1,0 +1,197 @@
+#include "hyperllm/frameworks/hyperllm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/support/planted_dataset.h"
+
+namespace hyperllm::frameworks {
+namespace {
+
+using manifold::Curvature;
+using torch::Tensor;
+
+constexpr std::int64_t kUsers = 6, kItems = 8, kTags = 6, kDim = 4;
+constexpr double kC = 0.8;
+
+// Squared Lorentz distance from the definition, in double, for rows of space coordinates.
+double squared_distance(const Tensor& points, std::int64_t a, const Tensor& others, std::int64_t b) {
+  double space = 0, length_a = 0, length_b = 0;
+  for (std::int64_t d = 0; d < points.size(1); ++d) {
+    const double x = points[a][d].item<double>(), y = others[b][d].item<double>();
+    space += x * y;
+    length_a += x * x;
+    length_b += y * y;
+  }
+  const double times = std::sqrt(1 / kC + length_a) * std::sqrt(1 / kC + length_b);
+  const double distance = std::acosh(std::max(1.0, kC * (times - space))) / std::sqrt(kC);
+  return distance * distance;
+}
+
+double hinge(const Tensor& h, const manifold::Triplets& triplets, double margin) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < triplets.size(); ++i)
+    sum += std::max(0.0, squared_distance(h, triplets.anchor[i], h, triplets.positive[i]) -
+                             squared_distance(h, triplets.anchor[i], h, triplets.negative[i]) + margin);
+  return sum;
+}
+
+// -log softmax over rows [first, first + count) of `others` at row `target` of -d^2 / tau.
+double log_loss(const Tensor& x, std::int64_t row, const Tensor& others, std::int64_t first,
+                std::int64_t count, std::int64_t target, double tau) {
+  double sum = 0;
+  for (std::int64_t j = 0; j < count; ++j)
+    sum += std::exp(-squared_distance(x, row, others, first + j) / tau);
+  return std::log(sum) + squared_distance(x, row, others, target) / tau;
+}
+
+double softmax(const Tensor& h, const manifold::Triplets& triplets, std::int64_t first, std::int64_t count,
+               double tau) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < triplets.size(); ++i)
+    sum += log_loss(h, triplets.anchor[i], h, first, count, triplets.positive[i], tau);
+  return sum;
+}
+
+class HyperLlmTest : public ::testing::Test {
+ protected:
+  HyperLlmTest() {
+    options_.num_users = kUsers;
+    options_.num_items = kItems;
+    options_.margin = 1.1;
+    options_.softmax_tau = 0.7;
+  }
+
+  HyperLlm framework(std::optional<TagTask> task) const {
+    return HyperLlm(options_, backbone_, user_item_, make_table("ids", e_, Storage::kTangents, Curvature(kC)),
+                    std::move(task));
+  }
+  TagTask tag_task(double loss_weight, double contrast_weight) const {
+    TagTask task;
+    task.graph = tag_graph_;
+    task.embeddings = make_table("tags", e_tag_, Storage::kTangents, Curvature(kC));
+    task.margin = 0.6;
+    task.loss_weight = loss_weight;
+    task.contrast_weight = contrast_weight;
+    task.contrast_tau = 0.4;
+    return task;
+  }
+  double loss(std::optional<TagTask> task) const {
+    return framework(std::move(task)).loss(batch_).item<double>();
+  }
+
+  double contrast() const {
+    double sum = 0;
+    for (std::int64_t item = 0; item < kItems; ++item)
+      sum += log_loss(h_.narrow(0, kUsers, kItems), item, h_tag_, 0, kItems, item, 0.4);
+    return sum;
+  }
+
+  const data::Dataset data_ = test::planted_interactions({kUsers, kItems, 2, true, true});
+  const data::TagGraph tags_ = test::planted_tags(kItems);
+  const graph::GraphPtr user_item_ = graph::user_item_graph(data_.train_csr());
+  const graph::GraphPtr tag_graph_ = graph::tag_graph(tags_, kItems, 1);
+  const std::shared_ptr<const models::Backbone> backbone_ =
+      models::make_backbone("hgcf", {2, 1.5, Curvature(kC)});
+  const Tensor e_ = uniform_tangents(kUsers + kItems, kDim, 0.4, Random(1, "ids"));
+  const Tensor e_tag_ = uniform_tangents(kTags, kDim, 0.4, Random(1, "tags"));
+  const Tensor h_ = backbone_->encode(e_, user_item_);
+  const Tensor h_tag_ = backbone_->encode(torch::cat({e_.narrow(0, kUsers, kItems), e_tag_}), tag_graph_);
+  // Nodes of the user-item graph: users 0 to 5, items 6 to 13. Of the tag graph: items 0 to 7, tags 8 to 13.
+  const Batch batch_ = {{{0, 1, 5}, {6, 9, 13}, {7, 8, 12}},
+                        {{10, 11, 12}, {1, 5, 0}, {0, 2, 3}},
+                        {{8, 9, 12}, {10, 12, 9}, {12, 8, 8}}};
+  HyperLlmOptions options_;
+};
+
+TEST_F(HyperLlmTest, WithoutTagsTheLossIsTheUserItemHinge) {
+  EXPECT_NEAR(loss(std::nullopt), hinge(h_, batch_.user_item, 1.1), 1e-4);
+}
+
+// Equation (15), every part on its own from the definitions.
+TEST_F(HyperLlmTest, TheLossIsTheWeightedSumOfItsParts) {
+  const double user_item = hinge(h_, batch_.user_item, 1.1);
+  const double tag = hinge(h_tag_, batch_.tag_item, 0.6) + hinge(h_tag_, batch_.tag_tag, 0.6);
+  EXPECT_GT(tag, 0.1);
+  EXPECT_GT(contrast(), 0.1);
+  for (const double loss_weight : {0.0, 1.0, 2.5})
+    for (const double contrast_weight : {0.0, 0.01, 3.0})
+      EXPECT_NEAR(loss(tag_task(loss_weight, contrast_weight)),
+                  user_item + loss_weight * tag + contrast_weight * contrast(), 2e-4)
+          << loss_weight << " " << contrast_weight;
+}
+
+TEST_F(HyperLlmTest, TheSoftmaxObjectiveIsTheLogSoftmaxOverAllItems) {
+  options_.objective = Objective::kSoftmax;
+  const double user_item = softmax(h_, batch_.user_item, kUsers, kItems, 0.7);
+  const double tag =
+      softmax(h_tag_, batch_.tag_item, 0, kItems, 0.7) + softmax(h_tag_, batch_.tag_tag, kItems, kTags, 0.7);
+  EXPECT_NEAR(loss(std::nullopt), user_item, 2e-4);
+  EXPECT_NEAR(loss(tag_task(1.5, 0.5)), user_item + 1.5 * tag + 0.5 * contrast(), 5e-4);
+}
+
+TEST_F(HyperLlmTest, TheItemsOfBothGraphsAreTheSameParameters) {
+  const HyperLlm with_tags = framework(tag_task(1, 0.1));
+  ASSERT_EQ(with_tags.parameters().size(), 2u);
+  with_tags.loss({{}, batch_.tag_item, batch_.tag_tag}).backward();
+  const Tensor gradient = with_tags.parameters()[0].value.grad();
+  EXPECT_GT(gradient.narrow(0, kUsers, kItems).abs().sum().item<float>(), 0) << "tags teach the items";
+  EXPECT_GT(with_tags.parameters()[1].value.grad().abs().sum().item<float>(), 0);
+}
+
+TEST_F(HyperLlmTest, PhaseOneTrainsTheMixtureAndNothingElse) {
+  const Tensor semantic = uniform_tangents(kUsers + kItems, 5, 1, Random(1, "semantic"));
+  for (const bool tune : {false, true}) {
+    const Tensor before = semantic.clone();
+    HyperLlm phase1(options_, backbone_, user_item_,
+                    make_moe(semantic, {3, kDim, tune}, Random(1, "experts")), std::nullopt);
+    std::vector<Tensor> start;
+    for (const auto& parameter : phase1.parameters()) start.push_back(parameter.value.detach().clone());
+    optim::OptimizerOptions options;
+    options.lr = 0.1;
+    const auto optimizer = optim::make_optimizer(phase1.parameters(), options);
+    for (int step = 0; step < 3; ++step) {
+      optimizer->zero_grad();
+      phase1.loss(batch_).backward();
+      optimizer->step();
+    }
+    const auto parameters = phase1.parameters();
+    ASSERT_EQ(parameters.size(), tune ? 3u : 2u);
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      EXPECT_FALSE(torch::equal(parameters[i].value, start[i])) << parameters[i].name;
+    EXPECT_TRUE(torch::equal(semantic, before)) << "the caller's tensor is not touched";
+  }
+}
+
+TEST_F(HyperLlmTest, RepresentationsAndTangentsAreThoseOfTheTable) {
+  const HyperLlm base = framework(std::nullopt);
+  EXPECT_TRUE(torch::equal(base.tangents(), e_));
+  EXPECT_TRUE(torch::equal(base.representations().users, h_.narrow(0, 0, kUsers)));
+  EXPECT_TRUE(torch::equal(base.representations().items, h_.narrow(0, kUsers, kItems)));
+  EXPECT_FALSE(base.representations().users.requires_grad());
+}
+
+TEST_F(HyperLlmTest, SaturationCountsTheNodesOnTheCap) {
+  const auto share = [&](double scale) {
+    return HyperLlm(options_, backbone_, user_item_,
+                    make_table("ids", e_ * scale, Storage::kTangents, Curvature(kC)), std::nullopt)
+        .saturation();
+  };
+  EXPECT_EQ(share(1e-3), 0);
+  EXPECT_EQ(share(1e4), 1);
+}
+
+TEST_F(HyperLlmTest, TheFirstNonFiniteNumberIsNamedByTensorAndRow) {
+  const HyperLlm with_tags = framework(tag_task(1, 0.1));
+  EXPECT_EQ(with_tags.first_non_finite(), "");
+  const torch::NoGradGuard no_grad;
+  with_tags.parameters()[1].value[4][1] = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(with_tags.first_non_finite(), "tensor tags, row 4");
+  with_tags.parameters()[0].value[11][3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(with_tags.first_non_finite(), "tensor ids, row 11");
+}
+
+}  // namespace
+}  // namespace hyperllm::frameworks

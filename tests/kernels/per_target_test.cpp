@@ -1,0 +1,119 @@
+// The vector code on every instruction set that this processor has.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "hyperllm/kernels/contrast.h"
+#include "hyperllm/kernels/propagate.h"
+#include "tests/support/points.h"
+#include "tests/support/small_graph.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tests/kernels/per_target_test.cpp"
+// clang-format off: foreach_target.h must come first
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace hyperllm::kernels::HWY_NAMESPACE {
+
+std::int64_t target_in_use() { return HWY_TARGET; }
+
+}  // namespace hyperllm::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hyperllm::kernels {
+
+HWY_EXPORT(target_in_use);
+
+namespace {
+
+using Floats = std::vector<float>;
+
+struct ForcedTarget {
+  explicit ForcedTarget(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
+  ~ForcedTarget() { hwy::SetSupportedTargetsForTest(0); }
+};
+
+void on_every_target(const std::function<void()>& body) {
+  const std::vector<std::int64_t> targets = hwy::SupportedAndGeneratedTargets();
+  ASSERT_GE(targets.size(), 2u) << "one target alone compares nothing";
+  for (std::int64_t target : targets) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    const ForcedTarget forced(target);
+    ASSERT_EQ(HWY_DYNAMIC_DISPATCH(target_in_use)(), target);
+    body();
+  }
+}
+
+double difference(const Floats& a, const Floats& b) {
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    error += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+    size += static_cast<double>(b[i]) * b[i];
+  }
+  return std::sqrt(error / size);
+}
+
+TEST(PerTarget, PropagateGivesTheSameBits) {
+  const test::SmallGraph graph(200, 1500, 1);
+  for (std::int64_t dim : {1, 3, 8, 49}) {
+    const Floats x = test::normal_floats(200 * dim, static_cast<std::uint64_t>(dim));
+    Floats first, first_backward;
+    on_every_target([&] {
+      Floats out(x.size()), back(x.size()), scratch(x.size());
+      propagate_sum(graph.view(), x, dim, 3, out, scratch);
+      propagate_sum_backward(graph.view(), x, dim, 3, back, scratch);
+      if (first.empty()) {
+        first = out;
+        first_backward = back;
+      }
+      EXPECT_EQ(out, first) << "dim " << dim;
+      EXPECT_EQ(back, first_backward) << "dim " << dim;
+    });
+  }
+}
+
+TEST(PerTarget, ContrastAgrees) {
+  for (std::int64_t columns : {3, 7, 64, 333}) {
+    const std::int64_t rows = 70, dim = 9;
+    const Floats x = test::random_points(rows, dim, 1, 1, 1), y = test::random_points(columns, dim, 1, 1, 2);
+    const auto targets = test::random_targets(rows, columns, 3);
+    double first = 0;
+    Floats first_x, first_y;
+    on_every_target([&] {
+      Floats gx(x.size()), gy(y.size());
+      const double loss = softmax_contrast(x, y, targets, dim, 1, 1, gx, gy);
+      if (first_x.empty()) {
+        first = loss;
+        first_x = gx;
+        first_y = gy;
+      }
+      EXPECT_NEAR(loss, first, 1e-6 * first) << columns << " columns";
+      EXPECT_LT(difference(gx, first_x), 1e-6) << columns << " columns";
+      EXPECT_LT(difference(gy, first_y), 1e-6) << columns << " columns";
+    });
+  }
+}
+
+TEST(PerTarget, ContrastKeepsNan) {
+  Floats x = test::random_points(3, 2, 1, 1, 1);
+  const Floats y = test::random_points(5, 2, 1, 1, 2);
+  for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    x[3] = bad;
+    on_every_target([&] {
+      const std::vector<std::int64_t> targets = {0, 1, 2};
+      EXPECT_TRUE(std::isnan(softmax_contrast(x, y, targets, 2, 1, 1, {}, {})));
+    });
+  }
+}
+
+}  // namespace
+}  // namespace hyperllm::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,49 @@
+#!/bin/sh
+# The lint scripts find planted faults, and pass a clean tree. Usage: self_test.sh FOLDER_OF_SCRIPTS
+set -eu
+scripts=$1
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failed=0
+
+fresh() {
+  rm -rf "$tree"/*
+  mkdir -p "$tree/hyperllm/base" "$tree/hyperllm/data" "$tree/hyperllm/graph" "$tree/hyperllm/stages/a" \
+    "$tree/hyperllm/stages/b" "$tree/tests" "$tree/docs"
+  printf 'foreach(folder base data\n        graph stages)\nendforeach()\n' >"$tree/hyperllm/CMakeLists.txt"
+  printf '#include "hyperllm/base/a.h"\n#include <vector>\n' >"$tree/hyperllm/data/d.h"
+  printf '#include <torch/types.h>\n#include "hyperllm/data/d.h"\n' >"$tree/hyperllm/graph/g.cpp"
+  printf 'See [d](docs/d.md) and `hyperllm/data/d.h`, `hyperllm/NAME/x.h`, `other/thing`.\n' >"$tree/README.md"
+  echo 'See `hyperllm/graph`.' >"$tree/docs/d.md"
+}
+expect() { # status script words-in-output
+  code=0
+  output=$(sh "$scripts/$2" "$tree" 2>&1) || code=1
+  case "$output" in *"$3"*) found=1 ;; *) found=0 ;; esac
+  if [ $code != "$1" ] || [ $found = 0 ]; then
+    echo "FAILED: $2 should exit $1 and say '$3'; it exited $code and said: $output"
+    failed=1
+  fi
+}
+
+fresh
+expect 0 layers.sh ""
+expect 0 sizes.sh ""
+expect 0 doc_paths.sh ""
+fresh; echo '#include "hyperllm/data/d.h"' >"$tree/hyperllm/base/a.h"
+expect 1 layers.sh "hyperllm/base/a.h:1: base must not include hyperllm/data/d.h"
+fresh; echo '#include "hyperllm/stages/b/run.h"' >"$tree/hyperllm/stages/a/run.cpp"
+expect 1 layers.sh "stage a includes stage b"
+fresh; echo '#include <torch/types.h>' >"$tree/hyperllm/data/t.cpp"
+expect 1 layers.sh "LibTorch (torch/types.h) does not belong into data"
+fresh; mkdir "$tree/hyperllm/new"; echo '#include <vector>' >"$tree/hyperllm/new/n.h"
+expect 1 layers.sh "folder new is not in the list"
+fresh; yes '// line' | head -n 500 >"$tree/hyperllm/data/long.cpp"
+expect 1 sizes.sh "hyperllm/data/long.cpp: 500 lines"
+fresh; echo 'Open `hyperllm/data/gone.h`.' >"$tree/README.md"
+expect 1 doc_paths.sh "README.md:1: names 'hyperllm/data/gone.h'"
+fresh; echo 'Open [this](gone.md).' >"$tree/docs/d.md"
+expect 1 doc_paths.sh "docs/d.md:1: names 'docs/gone.md'"
+fresh; echo 'Run `./nothing`.' >"$tree/README.md"
+expect 1 doc_paths.sh "names 'nothing'"
+exit $failed

@@ -1,0 +1,12 @@
+// A PostgreSQL server of the test's own, on a Unix socket in a temporary folder.
+#pragma once
+
+#include <string>
+
+namespace hyperllm::testing_support {
+
+// The URL of a database that lives until the process ends; "" where the server's programmes are missing or it
+// does not start. Started once a process.
+std::string temporary_postgres();
+
+}  // namespace hyperllm::testing_support

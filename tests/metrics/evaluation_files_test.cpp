@@ -1,0 +1,76 @@
+#include "hyperllm/metrics/evaluation_files.h"
+
+#include "tests/support/folder.h"
+
+namespace hyperllm::metrics {
+namespace {
+
+using test::expect_error;
+
+class EvaluationFiles : public test::FolderTest {};
+
+TEST_F(EvaluationFiles, RoundTripKeepsEveryBitAndTheOrder) {
+  const Evaluation saved = {"toy", "a/seed-1", "test", "train", 3, {{"recall@20", 1.0 / 3}, {"hit@5", 1}}};
+  save_evaluation(evaluation_path(folder_, "test"), saved);
+  const Evaluation loaded = load_evaluation(folder_ / "evaluation.test.json");
+  EXPECT_EQ(loaded.dataset, saved.dataset);
+  EXPECT_EQ(loaded.run, saved.run);
+  EXPECT_EQ(loaded.split, saved.split);
+  EXPECT_EQ(loaded.mask, saved.mask);
+  EXPECT_EQ(loaded.users, saved.users);
+  EXPECT_EQ(loaded.metrics, saved.metrics);
+
+  const PerUser values = {{"recall@20", "hit@5"}, {"x", "y y"}, {1.0 / 3, 1, 0.1 + 0.2, 0}};
+  save_per_user(per_user_path(folder_, "test"), values);
+  const PerUser back = load_per_user(folder_ / "per_user.test.tsv");
+  EXPECT_EQ(back.columns, values.columns);
+  EXPECT_EQ(back.users, values.users);
+  EXPECT_EQ(back.values, values.values);
+  EXPECT_EQ(back.column("hit@5"), (std::vector<double>{1, 0}));
+  expect_error(ErrorCode::kInvalidArgument, {"did you mean 'recall@20'"}, [&] { back.column("recal@20"); });
+}
+
+TEST_F(EvaluationFiles, RunNames) {
+  EXPECT_EQ(run_name("runs/hgcf"), "hgcf");
+  EXPECT_EQ(run_name("runs/hgcf/"), "hgcf");
+  EXPECT_EQ(run_name("runs/hgcf/seed-3"), "hgcf/seed-3");
+}
+
+TEST_F(EvaluationFiles, BadEvaluations) {
+  expect_error(ErrorCode::kIo, {"none.json: No such file", "Run `evaluate`"},
+               [&] { load_evaluation(folder_ / "none.json"); });
+  const std::string head = R"({"dataset": "d", "run": "r", "split": "test", "mask": "train")";
+  const std::vector<std::pair<std::string, std::string>> bad = {
+      {R"({"dataset": "d")", "is not a JSON object"},
+      {"{}", "field 'dataset'"},
+      {R"({"dataset": "d", "run": 3})", "field 'run'"},
+      {head + "}", "field 'users'"},
+      {head + R"(, "users": 2.5})", "field 'users'"},
+      {head + R"(, "users": 2})", "field 'metrics'"},
+      {head + R"(, "users": 2, "metrics": {}})", "field 'metrics'"},
+      {head + R"(, "users": 2, "metrics": {"recall@1": null}})", "field 'recall@1': is not a number"}};
+  for (const auto& [text, part] : bad) {
+    const auto path = put("bad.json", text);
+    expect_error(ErrorCode::kInvalidData, {"bad.json", part, "Run `evaluate` again."},
+                 [&] { load_evaluation(path); });
+  }
+}
+
+TEST_F(EvaluationFiles, BadPerUserTables) {
+  expect_error(ErrorCode::kIo, {"none.tsv"}, [&] { load_per_user(folder_ / "none.tsv"); });
+  const std::vector<std::pair<std::string, std::string>> bad = {
+      {"", "bad.tsv:1: the header"},
+      {"item_id\trecall@1\n", "bad.tsv:1: the header"},
+      {"user_id\n", "bad.tsv:1: the header"},
+      {"user_id\trecall@1\na\t1\nb\n", "bad.tsv:3: has 1 fields, the header has 2"},
+      {"user_id\trecall@1\na\tone\n", "bad.tsv:2: field 'recall@1': 'one' is not a number"},
+      {"user_id\trecall@1\na\tnan\n", "'nan' is not a number"},
+      {"user_id\trecall@1\na\t0.5x\n", "'0.5x' is not a number"}};
+  for (const auto& [text, part] : bad) {
+    const auto path = put("bad.tsv", text);
+    expect_error(ErrorCode::kInvalidData, {part}, [&] { load_per_user(path); });
+  }
+}
+
+}  // namespace
+}  // namespace hyperllm::metrics

@@ -1,0 +1,349 @@
+#include "hyperllm/training/trainer.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/support/folder.h"
+#include "tests/support/planted_dataset.h"
+#include "tests/support/recording_sink.h"
+
+namespace hyperllm::training {
+namespace {
+
+using nlohmann::json;
+
+struct Result {
+  Outcome outcome;
+  std::vector<torch::Tensor> parameters;
+};
+
+// A context that keeps what was said.
+struct RecordingContext {
+  explicit RecordingContext(std::stop_token stop) { context.stop = std::move(stop); }
+  test::RecordingSink sink;
+  Context context{&sink, {}};
+};
+
+class TrainerTest : public test::FolderTest {
+ protected:
+  void SetUp() override {
+    FolderTest::SetUp();
+    options_.epochs = 12;
+    options_.checkpoint_seconds = 0;
+    options_.checkpoint = folder_ / "a.safetensors";
+    options_.log = folder_ / "a.jsonl";
+    options_.task = "phase2";
+    options_.identity = "mine";
+    optimizer_.lr = 0.01;
+  }
+
+  // Other files, for a run to compare with.
+  TrainerOptions beside(const std::string& name) const {
+    TrainerOptions options = options_;
+    options.checkpoint = folder_ / (name + ".safetensors");
+    options.log = folder_ / (name + ".jsonl");
+    return options;
+  }
+
+  Result run(const TrainerOptions& options, const Context& context = {}) const {
+    frameworks::HyperLlmOptions shape;
+    shape.num_users = data_.num_users();
+    shape.num_items = data_.num_items();
+    torch::Tensor start = frameworks::uniform_tangents(80, 6, 0.1, Random(1, "start"));
+    if (planted_nan_) start[7][2] = std::numeric_limits<float>::quiet_NaN();
+    frameworks::HyperLlm framework(
+        shape, models::make_backbone("hgcf", {2, 1.5, manifold::Curvature(1)}),
+        graph::user_item_graph(train_),
+        frameworks::make_table("ids", start, frameworks::Storage::kPoints, manifold::Curvature(1)),
+        std::nullopt);
+    const auto optimizer = optim::make_optimizer(framework.parameters(), optimizer_);
+    Result result;
+    result.outcome = train(framework, *optimizer, Sampler(train_, nullptr, {64, 1, Sampling::kFresh}),
+                           manifold::Curvature(1), train_, valid_, options, context);
+    for (const optim::Parameter& parameter : framework.parameters())
+      result.parameters.push_back(parameter.value.detach().clone());
+    return result;
+  }
+
+  static std::vector<json> lines(const std::filesystem::path& log) {
+    std::vector<json> parsed;
+    std::istringstream text(read_file(log));
+    for (std::string line; std::getline(text, line);) parsed.push_back(json::parse(line));
+    return parsed;
+  }
+  static double score(const json& line) {
+    return line.at("recall@10").get<double>() + line.at("recall@20").get<double>() +
+           line.at("ndcg@10").get<double>() + line.at("ndcg@20").get<double>();
+  }
+  static void expect_same(const Result& a, const Result& b) {
+    EXPECT_EQ(a.outcome.best_epoch, b.outcome.best_epoch);
+    EXPECT_EQ(a.outcome.epochs, b.outcome.epochs);
+    EXPECT_EQ(a.outcome.stopped_early, b.outcome.stopped_early);
+    EXPECT_EQ(a.outcome.best, b.outcome.best);
+    for (std::size_t i = 0; i < a.parameters.size(); ++i)
+      EXPECT_TRUE(torch::equal(a.parameters[i], b.parameters[i]));
+  }
+  void expect_same_files(const TrainerOptions& a, const TrainerOptions& b) const {
+    EXPECT_EQ(read_file(a.log), read_file(b.log));
+    EXPECT_EQ(read_file(a.checkpoint), read_file(b.checkpoint));
+  }
+
+  const data::Dataset data_ = test::planted_interactions({});
+  const data::Csr train_ = data_.train_csr(), valid_ = data_.valid_csr();
+  TrainerOptions options_;
+  optim::OptimizerOptions optimizer_;
+  bool planted_nan_ = false;
+};
+
+TEST_F(TrainerTest, LogsEveryEpochAndPutsTheBestBack) {
+  const Result result = run(options_);
+  const auto log = lines(options_.log);
+  ASSERT_EQ(log.size(), 13u);
+  EXPECT_FALSE(log[0].contains("loss")) << "epoch 0 is the state before the first step";
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    EXPECT_EQ(log[i].at("epoch"), i);
+    EXPECT_TRUE(log[i].contains("saturated"));
+    if (score(log[i]) >= score(log[best])) best = i;
+  }
+  EXPECT_EQ(result.outcome.best_epoch, best);
+  EXPECT_LT(log.back().at("loss").get<double>(), log[1].at("loss").get<double>());
+
+  // The parameters that came back are those of the best epoch: training just that far ends at the same ones.
+  if (best == 0) GTEST_FAIL() << "this data set is meant to be learnt";
+  TrainerOptions shorter = beside("b");
+  shorter.epochs = static_cast<std::int64_t>(best);
+  expect_same({result.outcome, result.parameters}, [&] {
+    Result again = run(shorter);
+    EXPECT_EQ(again.outcome.best_epoch, shorter.epochs);
+    again.outcome = result.outcome;
+    return again;
+  }());
+}
+
+TEST_F(TrainerTest, StopsEarlyWhenPatienceRunsOut) {
+  options_.epochs = 400;
+  options_.patience = 5;
+  const Result result = run(options_);
+  EXPECT_TRUE(result.outcome.stopped_early);
+  EXPECT_LT(result.outcome.epochs, 400);
+  EXPECT_EQ(result.outcome.epochs, result.outcome.best_epoch + 5);
+  EXPECT_EQ(lines(options_.log).size(), static_cast<std::size_t>(result.outcome.epochs + 1));
+  expect_same(result, run(options_));  // finished: nothing is left to do
+}
+
+// A step so small that no score changes: all epochs tie.
+TEST_F(TrainerTest, TiesGoToTheLaterEpoch) {
+  optimizer_.lr = 1e-12;
+  options_.patience = 2;
+  const Result result = run(options_);
+  EXPECT_EQ(result.outcome.best_epoch, 12);
+  EXPECT_FALSE(result.outcome.stopped_early);
+}
+
+TEST_F(TrainerTest, EvaluatesEveryNthEpochAndTheLast) {
+  options_.eval_every = 5;
+  run(options_);
+  std::vector<int> epochs;
+  for (const json& line : lines(options_.log)) epochs.push_back(line.at("epoch"));
+  EXPECT_EQ(epochs, (std::vector<int>{0, 5, 10, 12}));
+}
+
+TEST_F(TrainerTest, WithoutEpochsTheStartIsMeasuredAndKept) {
+  options_.epochs = 0;
+  const Result result = run(options_);
+  EXPECT_EQ(result.outcome.best_epoch, 0);
+  EXPECT_EQ(result.outcome.epochs, 0);
+  EXPECT_EQ(lines(options_.log).size(), 1u);
+  EXPECT_EQ(result.outcome.best.size(), 4u);
+  expect_same(result, run(options_));
+}
+
+TEST_F(TrainerTest, InterruptedAgainAndAgainItEndsWhereAnUndisturbedRunEnds) {
+  const TrainerOptions undisturbed = beside("b");
+  const Result expected = run(undisturbed);
+  std::int64_t interruptions = 0;
+  Result result;
+  for (bool done = false; !done;) {
+    std::stop_source stop;
+    stop.request_stop();  // every call trains one epoch
+    RecordingContext sink(stop.get_token());
+    try {
+      result = run(options_, sink.context);
+      done = true;
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), ErrorCode::kInterrupted);
+      ++interruptions;
+      EXPECT_NE(std::string(error.what())
+                    .find("everything up to epoch " + std::to_string(interruptions) + " is saved"),
+                std::string::npos)
+          << error.what();
+      if (interruptions > 1) {
+        ASSERT_EQ(sink.sink.infos.size(), 1u);
+        EXPECT_EQ(sink.sink.infos[0], "phase2: goes on after epoch " + std::to_string(interruptions - 1));
+      }
+      ASSERT_LE(interruptions, 12);
+    }
+  }
+  EXPECT_EQ(interruptions, 12);
+  expect_same(result, expected);
+  expect_same_files(options_, undisturbed);
+}
+
+TEST_F(TrainerTest, KilledAfterLaterEpochsWereLoggedItRepeatsThem) {
+  const TrainerOptions undisturbed = beside("b");
+  const Result expected = run(undisturbed);
+  std::stop_source stop;
+  stop.request_stop();
+  for (int epoch = 0; epoch < 4; ++epoch)
+    test::expect_error(ErrorCode::kInterrupted, {}, [&] {
+      run(options_, Context{&silent_sink(), stop.get_token()});
+    });
+  // As if epochs 5 and 6 had been logged since the checkpoint, the second in part.
+  std::ofstream(options_.log, std::ios::app)
+      << "{\"epoch\":5,\"loss\":1,\"recall@10\":0.5}\n{\"epoch\":6,\"lo";
+  expect_same(run(options_), expected);
+  expect_same_files(options_, undisturbed);
+}
+
+TEST_F(TrainerTest, ALineThatIsNoObjectEndsTheLogThere) {
+  std::stop_source stop;
+  stop.request_stop();
+  test::expect_error(ErrorCode::kInterrupted, {}, [&] {
+    run(options_, Context{&silent_sink(), stop.get_token()});
+  });
+  std::ofstream(options_.log, std::ios::app) << "17\n";
+  run(options_);
+  EXPECT_EQ(lines(options_.log).size(), 13u);
+}
+
+TEST_F(TrainerTest, ACheckpointOfOtherOptionsIsRefusedAndKept) {
+  run(options_);
+  const std::string before = read_file(options_.checkpoint);
+  options_.identity = "other";
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     {"a.safetensors", "other options or data", "another output folder", "resume=false"},
+                     [&] { run(options_); });
+  EXPECT_EQ(read_file(options_.checkpoint), before);
+  options_.resume = false;
+  EXPECT_EQ(run(options_).outcome.epochs, 12);
+}
+
+TEST_F(TrainerTest, ADamagedCheckpointIsAnErrorNotAFreshStart) {
+  run(options_);
+  std::filesystem::resize_file(options_.checkpoint, 1000);
+  test::expect_error(ErrorCode::kInvalidData, {"a.safetensors", "Delete the file"}, [&] { run(options_); });
+}
+
+TEST_F(TrainerTest, ANaNFromTheStartNamesTensorAndRow) {
+  planted_nan_ = true;
+  test::expect_error(ErrorCode::kNonFinite, {"phase2", "before the first step", "tensor ids, row 7"},
+                     [&] { run(options_); });
+  EXPECT_FALSE(std::filesystem::exists(options_.checkpoint));
+}
+
+TEST_F(TrainerTest, AnExplosionNamesTensorAndRowAndTheLastGoodCheckpointSurvives) {
+  options_.epochs = 3;
+  const Result good = run(options_);
+  const std::string checkpoint = read_file(options_.checkpoint), log = read_file(options_.log);
+  options_.epochs = 6;  // the same identity: goes on, but with an absurd learning rate
+  optimizer_.lr = 1e30;
+  test::expect_error(ErrorCode::kNonFinite,
+                     {"phase2: the loss is not finite at epoch 4", "tensor ids, row ",
+                      "Lower the learning rate", "the last good checkpoint is", "a.safetensors"},
+                     [&] { run(options_); });
+  EXPECT_EQ(read_file(options_.checkpoint), checkpoint);
+  EXPECT_EQ(read_file(options_.log), log);
+  options_.epochs = 3;
+  expect_same(run(options_), good);
+}
+
+TEST_F(TrainerTest, AnExplosionInTheFirstEpochPromisesNoCheckpoint) {
+  optimizer_.lr = 1e30;
+  try {
+    run(options_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kNonFinite);
+    EXPECT_EQ(std::string(error.what()).find("last good checkpoint"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(TrainerTest, AFolderThatIsNotThereOrIsAFileIsAnError) {
+  put("file", "");
+  options_.log = folder_ / "file" / "a.jsonl";
+  test::expect_error(ErrorCode::kIo, {"file"}, [&] { run(options_); });
+  options_.log = folder_ / "a.jsonl";
+  options_.checkpoint = folder_ / "file" / "a.safetensors";
+  test::expect_error(ErrorCode::kIo, {"file: cannot make the folder"}, [&] { run(options_); });
+}
+
+TEST_F(TrainerTest, AFullDiskIsAnErrorAndTheEarlierCheckpointSurvives) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  std::stop_source stop;
+  stop.request_stop();
+  const Context interrupted{&silent_sink(), stop.get_token()};
+  test::expect_error(ErrorCode::kInterrupted, {}, [&] { run(options_, interrupted); });
+  const std::string before = read_file(options_.checkpoint);
+  std::filesystem::create_symlink("/dev/full",
+                                  options_.checkpoint.string() + ".tmp" + std::to_string(::getpid()));
+  test::expect_error(ErrorCode::kIo, {"a.safetensors", "No space left"}, [&] { run(options_); });
+  EXPECT_EQ(read_file(options_.checkpoint), before);
+
+  const TrainerOptions undisturbed = beside("b");
+  const Result expected = run(undisturbed);
+  expect_same(run(options_), expected);
+  expect_same_files(options_, undisturbed);
+}
+
+// A limit on the size of files is what a full disk looks like to an append.
+TEST_F(TrainerTest, ALogThatCannotGrowIsAnError) {
+  options_.checkpoint_seconds = 1e9;
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit limit{300, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  test::expect_error(ErrorCode::kIo, {"a.jsonl", "cannot write the log; is the disk full?"},
+                     [&] { run(options_); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+}
+
+TEST_F(TrainerTest, OptionsOutOfRangeAreErrors) {
+  for (std::int64_t TrainerOptions::*field :
+       {&TrainerOptions::epochs, &TrainerOptions::patience, &TrainerOptions::eval_every}) {
+    TrainerOptions options = options_;
+    options.*field = field == &TrainerOptions::epochs ? -1 : 0;
+    test::expect_error(ErrorCode::kInvalidArgument, {"epochs >= 0", "patience >= 1", "eval_every >= 1"},
+                       [&] { run(options); });
+  }
+}
+
+// Two users, three items on a line: the nearest item first, the training item left out.
+TEST(RankAndMeasure, GivesTheNumbersOfHandComputation) {
+  frameworks::Representations points{torch::tensor({0.0F, 1.0F}).view({2, 1}),
+                                     torch::tensor({0.1F, 0.4F, 1.5F}).view({3, 1})};
+  using Pairs = std::vector<std::pair<std::int32_t, std::int32_t>>;
+  // User 0: item 0 is masked, item 1 comes first: a hit at rank 1. User 1: items by distance 2, 1, 0 (0.32,
+  // 0.49, 0.78 apart); items 2 and 0 are relevant: ranks 1 and 3.
+  const data::Csr mask = data::make_csr(2, 3, Pairs{{0, 0}});
+  const data::Csr relevant = data::make_csr(2, 3, Pairs{{0, 1}, {1, 0}, {1, 2}});
+  const Metrics metrics = rank_and_measure(points, manifold::Curvature(1), mask, relevant);
+  ASSERT_EQ(metrics.size(), 4u);
+  EXPECT_EQ(metrics[0].first, "recall@10");
+  EXPECT_EQ(metrics[3].first, "ndcg@20");
+  EXPECT_DOUBLE_EQ(metrics[0].second, 1);
+  const double second = (1 + 0.5) / (1 + 1 / std::log2(3.0));
+  EXPECT_NEAR(metrics[2].second, (1 + second) / 2, 1e-12);
+}
+
+}  // namespace
+}  // namespace hyperllm::training
