@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "hyperllm/kernels/contrast.h"
@@ -81,9 +82,11 @@ TEST(PerTarget, PropagateGivesTheSameBits) {
 }
 
 TEST(PerTarget, ContrastAgrees) {
-  for (std::int64_t columns : {3, 7, 64, 333}) {
-    const std::int64_t rows = 70, dim = 9;
-    const Floats x = test::random_points(rows, dim, 1, 1, 1), y = test::random_points(columns, dim, 1, 1, 2);
+  for (const auto& [columns, dim, radius] : std::vector<std::tuple<std::int64_t, std::int64_t, double>>{
+           {3, 9, 1}, {7, 1, 1}, {64, 15, 1.5}, {333, 49, 1.5}, {333, 9, 3}, {100, 66, 1}}) {
+    const std::int64_t rows = 70;
+    const Floats x = test::random_points(rows, dim, 1, radius, 1),
+                 y = test::random_points(columns, dim, 1, radius, 2);
     const auto targets = test::random_targets(rows, columns, 3);
     double first = 0;
     Floats first_x, first_y;

@@ -1,0 +1,81 @@
+// The inner loops of softmax_contrast: one tile of rows against all columns. Internal to kernels/.
+//
+// Points lie on the unit hyperboloid. With v_ij = -<x_i, y_j>_L and f = acosh(v)^2, a tile computes
+//   e_ij = exp((shift_i - f_ij) / tau),   z_i = sum_j e_ij,   q_ij = c de_ij/dv_ij,
+// keeps q for its own rows only, and multiplies it with both sides: three products, nothing rows x columns.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "hyperllm/base/scratch.h"
+
+namespace hyperllm::kernels {
+
+inline constexpr std::int64_t kTileRows = 64;
+
+// q is stored as q[j * kTileRows + i]: the loops run over 64 rows at once.
+struct ContrastShape {
+  std::int64_t columns;  // that count
+  std::int64_t width;    // dim + 1: time first
+  // Columns that buffers must have room for: packed points beyond `columns` are zero.
+  std::int64_t padded() const { return (columns + 23) / 24 * 24; }
+};
+
+// Piecewise polynomials of -acosh(v)^2 / (tau ln 2), so that 2 to their value is e_ij: sixteen pieces, four
+// an octave, on [0.875, 14), found by four bits of the float itself. Error of acosh^2: 5e-7, of its
+// derivative relative to itself: 2e-5 at the ends of the pieces, both of alternating sign.
+struct DistanceTable {
+  static constexpr double kLargest = 14;
+  static constexpr int kPieces = 16, kDegree = 4;
+  alignas(64) std::array<float, kPieces> centre;
+  alignas(
+      64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;  // ascending powers of v - centre
+
+  explicit DistanceTable(double tau);
+};
+
+struct ContrastRows {
+  const float* rows;  // width x kTileRows, time first, space negated; missing rows zero
+  const float* y;     // padded() x width, time first
+  double tau;
+  // Null: closed forms, any v, shift_i = min_j f_ij. Otherwise v < DistanceTable::kLargest and shift_i = 0,
+  // so that f / tau must stay below 80.
+  const DistanceTable* table;
+};
+
+// A tile whose q still waits to be multiplied with its rows, for the columns' sums.
+struct PendingTile {
+  std::int64_t main_width, rest;  // coordinates that fill vectors, and up to three that do not
+  const float *scaled, *scaled_rest;
+  float *sums, *rest_sums;
+};
+
+// sum_i q_ij scaled_i for every column j, over the tiles of one lane. The product of a tile is put off until
+// the next tile's scores replace its q chunk by chunk: what is read then needs no second way from memory.
+class ContrastSums {
+ public:
+  explicit ContrastSums(const ContrastShape& shape);
+
+  void add(const float* scaled);  // kTileRows x width, for the tile that contrast_rows computed last
+  void finish(const float* q);    // after the last add
+  void add_row(std::int64_t j, std::span<double> sums) const;  // adds the sums of column j: width values
+
+  const PendingTile* take();  // null if nothing waits
+
+ private:
+  ContrastShape shape_;
+  std::int64_t lanes_, rest_, main_width_;
+  Scratch main_, rest_sums_, scaled_main_, scaled_rest_;
+  PendingTile tile_;
+  bool waiting_ = false;
+};
+
+// q: padded() x kTileRows, the same buffer for all tiles of a lane; z, shift: kTileRows. row_sums (width x
+// kTileRows) receives sum_j q_ij y_j unless null; `columns`, unless null, the product of the tile before.
+// Returns the c of q, the same for every tile of one call.
+double contrast_rows(const ContrastShape& shape, const ContrastRows& tile, ContrastSums* columns, float* q,
+                     double* z, double* shift, double* row_sums);
+
+}  // namespace hyperllm::kernels

@@ -1,0 +1,69 @@
+#include "hyperllm/kernels/contrast.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <numbers>
+
+#include "hyperllm/kernels/contrast_tiles.h"
+#include "tests/support/points.h"
+
+namespace hyperllm::kernels {
+namespace {
+
+using Floats = std::vector<float>;
+
+// The errors that the header promises, on a fine grid of the whole range.
+TEST(DistanceTable, FollowsTheSquaredDistanceAndItsSlope) {
+  const double tau = 0.5, unit = -1 / (tau * std::numbers::ln2);
+  const DistanceTable table(tau);
+  for (double v = 1; v < DistanceTable::kLargest * 0.999; v *= 1.0003) {
+    const auto near = static_cast<float>(v);
+    const std::uint32_t piece = std::bit_cast<std::uint32_t>(near) >> 21 & 15;
+    const double t = near - table.centre[piece];
+    double value = 0, slope = 0;
+    for (int p = DistanceTable::kDegree; p >= 0; --p) {
+      slope = slope * t + value;
+      value = value * t + table.coefficient[p][piece];
+    }
+    const double a = std::acosh(std::max(1.0, static_cast<double>(near))), s = std::sinh(a);
+    EXPECT_NEAR(value / unit, a * a, 1.2e-6) << v;  // 5e-7 of the pieces, and float32 coefficients
+    EXPECT_NEAR(slope / unit, s < 1e-6 ? 2 : 2 * a / s, 2e-5 * 2) << v;
+  }
+}
+
+// Columns that must not count: the buffers' padding, whatever the number of columns is.
+TEST(Contrast, PaddingCountsForNothing) {
+  const std::int64_t dim = 5;
+  for (std::int64_t columns : {1, 5, 6, 7, 23, 24, 25, 95, 96, 97, 193}) {
+    const Floats x(dim, 0.0f), y(static_cast<std::size_t>(columns * dim), 0.0f);
+    const std::vector<std::int64_t> target = {columns - 1};
+    Floats gx(x.size()), gy(y.size());
+    EXPECT_NEAR(softmax_contrast(x, y, target, dim, 1, 0.5, gx, gy), std::log(static_cast<double>(columns)),
+                1e-6);
+  }
+}
+
+// The gradient falls apart into rows: two calls on parts of the rows add up to one on all of them.
+TEST(Contrast, RowsAddUp) {
+  const std::int64_t rows = 150, columns = 210, dim = 17;
+  const Floats x = test::random_points(rows, dim, 1, 1.5, 1),
+               y = test::random_points(columns, dim, 1, 1.5, 2);
+  const auto target = test::random_targets(rows, columns, 3);
+  Floats gx(x.size()), gy(y.size()), part_x(x.size()), first(y.size()), second(y.size());
+  const double whole = softmax_contrast(x, y, target, dim, 1, 0.5, gx, gy);
+  const std::int64_t cut = 70;
+  const std::span<const float> all(x);
+  const std::span<const std::int64_t> targets(target);
+  const double parts = softmax_contrast(all.first(cut * dim), y, targets.first(cut), dim, 1, 0.5,
+                                        std::span(part_x).first(cut * dim), first) +
+                       softmax_contrast(all.subspan(cut * dim), y, targets.subspan(cut), dim, 1, 0.5,
+                                        std::span(part_x).subspan(cut * dim), second);
+  EXPECT_NEAR(parts, whole, 1e-7 * whole);
+  for (std::size_t i = 0; i < gx.size(); ++i) EXPECT_NEAR(part_x[i], gx[i], 1e-6);
+  for (std::size_t i = 0; i < gy.size(); ++i) EXPECT_NEAR(first[i] + second[i], gy[i], 3e-6);
+}
+
+}  // namespace
+}  // namespace hyperllm::kernels
