@@ -66,7 +66,7 @@ CallStore::~CallStore() = default;
 
 void CallStore::make_tables() {
   Transaction transaction(*database_);
-  // Two workers that start at once must not both make the tables.
+  // IF NOT EXISTS alone does not keep two workers that start at once from both making a table or sequence.
   if (database_->shared()) database_->run("SELECT pg_advisory_xact_lock(" + std::string(kLockSpace) + ", 0)");
   database_->run("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)");
   database_->run(
@@ -82,6 +82,7 @@ void CallStore::make_tables() {
       "status BIGINT NOT NULL, problem TEXT NOT NULL, reply TEXT NOT NULL, prompt_tokens BIGINT NOT NULL, "
       "completion_tokens BIGINT NOT NULL, cost DOUBLE PRECISION NOT NULL, seconds DOUBLE PRECISION NOT NULL, "
       "at BIGINT NOT NULL, PRIMARY KEY (key, number))");
+  if (database_->shared()) database_->run("CREATE SEQUENCE IF NOT EXISTS workers AS INTEGER CYCLE");
   database_->run("INSERT INTO facts VALUES ('version', $1) ON CONFLICT DO NOTHING",
                  std::array{std::string(kVersion)});
   transaction.commit();
@@ -92,7 +93,6 @@ void CallStore::make_tables() {
 }
 
 void CallStore::register_worker() {
-  database_->run("CREATE SEQUENCE IF NOT EXISTS workers AS INTEGER CYCLE");
   worker_ = database_->run("SELECT nextval('workers')")[0][0];
   database_->run("SELECT pg_advisory_lock(" + std::string(kLockSpace) + ", " + worker_ + ")");
 }

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/llm/database.h"
+#include "tests/llm/child_process.h"
 #include "tests/llm/temporary_postgres.h"
 
 namespace hyperllm::llm {
@@ -133,16 +133,15 @@ TEST_P(Store, LosesNothingWhenKilled) {
   { CallStore::open(where_)->claim(calls(1)); }
   int channel[2];
   ASSERT_EQ(::pipe(channel), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
+  const pid_t child = testing_support::in_child([&] {
     auto store = CallStore::open(where_);
     for (int i = 0;; ++i) {
       const std::string key = "k" + std::to_string(i);
       store->claim(std::vector<CallId>{{key, "item", key}});
       store->record(std::vector{attempt(key, "ok", CallState::kDone)});
-      if (::write(channel[1], &i, sizeof i) != sizeof i) ::_exit(1);
+      if (::write(channel[1], &i, sizeof i) != sizeof i) return;
     }
-  }
+  });
   int last = -1;
   while (last < 100) ASSERT_EQ(::read(channel[0], &last, sizeof last), static_cast<ssize_t>(sizeof last));
   ::kill(child, SIGKILL);
@@ -207,6 +206,36 @@ TEST(PostgresStore, WorkersDivideTheCallsAndTheDeadLoseTheirs) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   EXPECT_EQ(claims[1].claim, Claim::kMine);
+}
+
+// What "IF NOT EXISTS" promises holds only for those who come one after the other.
+TEST(PostgresStore, WorkersMayStartAtOnceOnAnEmptyDatabase) {
+  const std::string where = testing_support::temporary_postgres();
+  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programmes are not installed";
+  const auto server = open_postgres(where);
+  for (int round = 0; round < 8; ++round) {
+    const std::string name = "fresh" + std::to_string(round);
+    server->run("CREATE DATABASE " + name);
+    std::string fresh = where;
+    fresh.replace(fresh.find("/postgres?"), 9, "/" + name);
+    int ready[2], start[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    ASSERT_EQ(::pipe(start), 0);
+    std::vector<pid_t> children;
+    for (int i = 0; i < 2; ++i)
+      children.push_back(testing_support::in_child([&] {
+        auto connected = open_postgres(fresh);
+        char byte = 0;
+        if (::write(ready[1], &byte, 1) != 1 || ::read(start[0], &byte, 1) != 1) return;
+        CallStore store(std::move(connected));
+      }));
+    char bytes[2] = {};
+    for (int i = 0; i < 2; ++i) ASSERT_EQ(::read(ready[0], bytes, 1), 1);
+    ASSERT_EQ(::write(start[1], bytes, 2), 2);
+    for (const pid_t child : children) EXPECT_TRUE(testing_support::ended_well(child));
+    for (const int end : {ready[0], ready[1], start[0], start[1]}) ::close(end);
+    EXPECT_EQ(open_postgres(fresh)->run("SELECT last_value FROM workers")[0][0], "2");
+  }
 }
 
 TEST(PostgresStore, SaysThatThereIsNoServer) {

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +10,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/llm/chat_job.h"
 #include "hyperllm/llm/replies.h"
+#include "tests/llm/child_process.h"
 #include "tests/llm/fake_model.h"
 #include "tests/llm/temporary_postgres.h"
 
@@ -28,14 +28,15 @@ std::string subject_of(const json& request) {
   return {};
 }
 
-ChatJob job_for(const std::string& url, int size, const std::string& suffix = "") {
+// No test but that of a server that hangs may depend on how fast the machine is.
+constexpr std::chrono::milliseconds kPatient{60000};
+
+ChatJob job_for(const std::string& url, int size, std::chrono::milliseconds timeout = kPatient) {
+  const Sampling sampling;
   ChatSpec spec{.kind = "item",
-                .server = {.base_url = url + "/v1",
-                           .model = "fake",
-                           .api_key = "secret",
-                           .timeout = std::chrono::milliseconds(300)},
+                .server = {.base_url = url + "/v1", .model = "fake", .api_key = "secret", .timeout = timeout},
                 .format = {},
-                .sampling = {},
+                .sampling = sampling,
                 .prompt = Prompt("version: t/1\n[user]\nabout {{subject}}", "test", {"subject"}),
                 .repair = Prompt("version: r/1\n[user]\nMend: {{problems}}", "test", {"problems"}),
                 .schema = item_schema(true),
@@ -45,9 +46,9 @@ ChatJob job_for(const std::string& url, int size, const std::string& suffix = ""
                   if (!parsed.valid()) judged.problem = parsed.problems[0];
                   return judged;
                 }};
-  return ChatJob(std::move(spec), size, [size, suffix](std::int64_t i) -> std::optional<ChatInput> {
+  return ChatJob(std::move(spec), size, [size](std::int64_t i) -> std::optional<ChatInput> {
     if (i >= size) return std::nullopt;
-    const std::string subject = "S" + std::to_string(i) + suffix;
+    const std::string subject = "S" + std::to_string(i);
     return ChatInput{subject, {{"subject", subject}}};
   });
 }
@@ -67,17 +68,19 @@ class Running : public testing::Test {
 
   RunTotals run(const std::string& url, int size, const Context& context = {}) {
     auto store = CallStore::open(file_);
-    ChatJob job = job_for(url, size);
+    ChatJob job = job_for(url, size, timeout_);
     return run_job(job, *store, options_, context);
   }
   KindReport report() { return CallStore::open(file_)->report().kinds.at(0); }
 
   std::filesystem::path file_;
   RunnerOptions options_;
+  std::chrono::milliseconds timeout_ = kPatient;
 };
 
 TEST_F(Running, EveryKindOfFaultIsOvercome) {
   AskedLog log, answered;
+  timeout_ = std::chrono::milliseconds(3000);
   FakeServer server([&](const FakeRequest& request) {
     const json body = json::parse(request.body);
     const std::string subject = subject_of(body);
@@ -240,13 +243,11 @@ TEST_F(Running, StopsWhenAskedAndKeepsWhatItHas) {
 // Runs the job in a child, kills it once `enough` requests have come in, and returns how many had.
 std::int64_t run_and_kill(const FakeServer& server, const std::string& store, int size, std::int64_t enough,
                           const RunnerOptions& options) {
-  const pid_t child = ::fork();
-  if (child == 0) {
+  const pid_t child = in_child([&] {
     auto calls = CallStore::open(store);
     ChatJob job = job_for(server.url(), size);
     run_job(job, *calls, options, {});
-    ::_exit(0);
-  }
+  });
   while (server.requests() < enough) ::usleep(1000);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
@@ -304,35 +305,36 @@ TEST_F(Running, ForecastCountsOnlyWhatIsLeft) {
 TEST(RunningTogether, TwoProcessesOnOnePostgresStoreMakeEachCallOnce) {
   const std::string where = temporary_postgres();
   if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programmes are not installed";
-  AskedLog log;
+  AskedLog log, askers;
   FakeServer server([&](const FakeRequest& request) {
     const json body = json::parse(request.body);
     log.add(subject_of(body));
-    return FakeAnswer{
-        .status = 200, .body = chat_answer(item_completion(subject_of(body))), .delay_seconds = 0.01};
+    askers.add(request.path.substr(0, 2));
+    // Held until both have asked: without answers a worker can claim only a small part of the calls, so that
+    // however late the other starts, there is work left for it.
+    return FakeAnswer{.status = 200,
+                      .body = chat_answer(item_completion(subject_of(body))),
+                      .held_until = [&] { return askers.counts().size() == 2; }};
   });
   RunnerOptions options;
   options.pace.concurrency = 8;
   options.poll_others = 0.05;
   const int size = 600;
   std::vector<pid_t> children;
-  for (const char* name : {"a", "b"}) {
-    children.push_back(::fork());
-    if (children.back() == 0) {
+  for (const char* name : {"a", "b"})
+    children.push_back(in_child([&] {
       auto store = CallStore::open(where);
-      ChatJob job = job_for(server.url() + "/" + name, size, "pg");
-      const RunTotals totals = run_job(job, *store, options, {});
-      ::_exit(totals.done > 0 ? 0 : 1);
-    }
-  }
-  for (const pid_t child : children) {
-    int status = 1;
-    ::waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0) << "each did some of the work";
-  }
-  EXPECT_EQ(log.counts().size(), static_cast<std::size_t>(size));
+      ChatJob job = job_for(server.url() + "/" + name, size);
+      run_job(job, *store, options, {});
+    }));
+  for (const pid_t child : children) EXPECT_TRUE(ended_well(child));
+  EXPECT_GE(askers.counts_of("/a"), 8);
+  EXPECT_GE(askers.counts_of("/b"), 8) << "both did a part";
+  EXPECT_EQ(log.counts().size(), static_cast<std::size_t>(size)) << "nothing is lost";
   EXPECT_EQ(log.total(), size) << "no call was made twice";
-  EXPECT_EQ(CallStore::open(where)->report().kinds.at(0).done, size);
+  const KindReport kind = CallStore::open(where)->report().kinds.at(0);
+  EXPECT_EQ(kind.done, size);
+  EXPECT_EQ(kind.attempts, size);
 }
 
 }  // namespace

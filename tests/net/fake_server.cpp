@@ -123,10 +123,13 @@ class Loop {
     ++requests_;
     const FakeAnswer answer = handler_(request);
     if (answer.fault == FakeAnswer::Fault::kHang) return;
-    if (answer.delay_seconds <= 0) return give(descriptor, answer);
-    const auto delay =
-        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(answer.delay_seconds));
-    due_.emplace(Clock::now() + delay, std::tuple(descriptor, found->second.serial, answer));
+    if (answer.delay_seconds <= 0 && !answer.held_until) return give(descriptor, answer);
+    give_in(answer.delay_seconds, descriptor, found->second.serial, answer);
+  }
+
+  void give_in(double seconds, int descriptor, std::uint64_t serial, const FakeAnswer& answer) {
+    const auto delay = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    due_.emplace(Clock::now() + delay, std::tuple(descriptor, serial, answer));
   }
 
   void give(int descriptor, const FakeAnswer& answer) {
@@ -145,7 +148,11 @@ class Loop {
       const auto [descriptor, serial, answer] = due_.begin()->second;
       due_.erase(due_.begin());
       const auto found = connections_.find(descriptor);
-      if (found != connections_.end() && found->second.serial == serial) give(descriptor, answer);
+      if (found == connections_.end() || found->second.serial != serial) continue;
+      if (answer.held_until && !answer.held_until())
+        give_in(0.001, descriptor, serial, answer);
+      else
+        give(descriptor, answer);
     }
   }
 

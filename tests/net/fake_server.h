@@ -29,6 +29,7 @@ struct FakeAnswer {
   std::string body = {};
   std::vector<std::pair<std::string, std::string>> headers = {};
   double delay_seconds = 0;
+  std::function<bool()> held_until = {};  // looked at every millisecond, after the delay
   Fault fault = Fault::kNone;
 };
 
