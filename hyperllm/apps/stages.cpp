@@ -142,7 +142,7 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
   Files builds_on() const override {
     return options_.encoder == "npy" ? Files() : Files{options_.dataset / "extract.manifest.json"};
   }
-  Files training_rows() const override { return files_in(options_.dataset, ".train.inter"); }
+  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
   void run(const Context& context, std::ostream& out) override {
     out << stages::embed::run(options_, context).text;
   }
@@ -168,7 +168,7 @@ class Train : public CallOf<stages::train::TrainOptions> {
         embeddings_folder(options_.dataset, start.empty() ? fs::path(options_.embeddings) : start);
     return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
   }
-  Files training_rows() const override { return files_in(options_.dataset, ".train.inter"); }
+  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
   void run(const Context& context, std::ostream&) override {
     result_ = stages::train::run(options_, context);
     ran_ = true;
@@ -187,6 +187,12 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
   Files inputs() const override {
     Files files = interaction_files(options_.dataset);
     append(files, files_in(options_.run / "model", ""));
+    return files;
+  }
+  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files built_from() const override {
+    Files files = files_in(options_.dataset, ".train.inter");
+    append(files, files_in(options_.dataset, ".valid.inter"));
     return files;
   }
   Files outputs() const override {
@@ -217,7 +223,6 @@ class Report : public QuestionOf<stages::report::ReportOptions> {
  public:
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::report::run(options_, context);
-    for (const std::string& warning : result.warnings) context.warn(warning);
     if (options_.output.empty()) out << result.text;
   }
 };

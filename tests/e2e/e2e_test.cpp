@@ -177,7 +177,7 @@ TEST_F(EndToEnd, CtrlCInTrainingIsStatus130AndTheSameCommandGoesOn) {
 }
 
 // A user's summary holds his training items. After another split, some of those are to be found.
-TEST_F(EndToEnd, SummariesAndEmbeddingsOfAnotherSplitAreRefused) {
+TEST_F(EndToEnd, SummariesEmbeddingsAndModelsOfAnotherSplitAreRefused) {
   const fs::path place = workplace("a");
   const auto prepare = [&](const std::string& seed) {
     return run(place, {"prepare", "--input", "ratings.csv", "--items", "items.jsonl", "--output", "d",
@@ -197,6 +197,7 @@ TEST_F(EndToEnd, SummariesAndEmbeddingsOfAnotherSplitAreRefused) {
     EXPECT_EQ(finished.status, 3) << finished.err;
     EXPECT_NE(finished.err.find(words), std::string::npos) << finished.err;
   };
+  refused({"evaluate", "--dataset", "d", "--run", "semantic"}, "Run `hyperllm train` again");
   train[4] = "other";
   refused(embed, "Run `hyperllm extract` again");
   refused(train, "Run `hyperllm embed` again");
@@ -205,6 +206,20 @@ TEST_F(EndToEnd, SummariesAndEmbeddingsOfAnotherSplitAreRefused) {
   refused(go_on, "Run `hyperllm train` again");
   train.insert(train.end(), {"--variant", "base"});
   EXPECT_EQ(run(place, train).status, 0) << "nothing semantic is used";
+  EXPECT_EQ(run(place, {"evaluate", "--dataset", "d", "--run", "other"}).status, 0);
+}
+
+TEST_F(EndToEnd, RunsThatDoNotCompareAreCalledOutOnce) {
+  const fs::path place = workplace("a");
+  ASSERT_EQ(walk(place).status, 0);
+  ASSERT_EQ(run(place,
+                {"evaluate", "--dataset", "out/data/tiny", "--run", "out/runs/ease", "--mask", "train+valid"})
+                .status,
+            0);
+  const Finished report = run(place, {"report", "--runs", "out/runs/popular,out/runs/ease"});
+  const std::size_t first = report.err.find("do not compare");
+  EXPECT_NE(first, std::string::npos) << report.err;
+  EXPECT_EQ(report.err.find("do not compare", first + 1), std::string::npos) << report.err;
 }
 
 TEST_F(EndToEnd, ExitStatuses) {
