@@ -9,6 +9,13 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# fail PROBLEM REMEDY...: the end of a script, with what its log says last.
+fail() {
+  tail -n 20 "$log" >&2
+  printf 'error: %s\n' "$@" >&2
+  exit 1
+}
+
 step_names=()
 step_seconds=()
 # step NAME COMMAND...: says what happens and keeps how long it took.
@@ -38,12 +45,17 @@ install() {
     echo "all installed" >&2
     return
   fi
+  command -v apt-get >/dev/null || fail "missing: ${missing[*]}" \
+    "there is no apt-get here. Install what docs/architecture.md lists, then: cmake --preset release && cmake --build --preset release"
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || fail "missing: ${missing[*]}" \
+    "installing needs root, and there is no sudo. As root: apt-get install --no-install-recommends ${missing[*]}"
   echo "installing: ${missing[*]}" >&2
   export DEBIAN_FRONTEND=noninteractive
   local call=(apt-get install -y -q --no-install-recommends "${missing[@]}")
   if ! as_root "${call[@]}" >"$log" 2>&1; then
     as_root apt-get update -q >>"$log" 2>&1 || true
-    as_root "${call[@]}" >>"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+    as_root "${call[@]}" >>"$log" 2>&1 ||
+      fail "could not install ${missing[*]}" "Check the network and the sources of apt, then start this again."
   fi
 }
 
@@ -58,7 +70,10 @@ check_blas() {
   esac
 }
 
-configure() { cmake --preset "$1" >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }; }
+configure() {
+  cmake --preset "$1" >"$log" 2>&1 ||
+    fail "cmake could not configure build/$1" "If the repository has moved, remove build/$1 and start this again."
+}
 
 # build PRESET [TARGET]: the whole log only if something fails.
 build() {

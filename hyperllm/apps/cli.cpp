@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <limits>
 #include <ostream>
 
 #include "hyperllm/apps/console.h"
@@ -16,8 +17,11 @@
 namespace hyperllm::apps {
 namespace {
 
+constexpr std::int64_t kNotGiven = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMostThreads = 4096;
+
 struct Settings {
-  std::int64_t threads = -1;  // -1: not given
+  std::int64_t threads = kNotGiven;
   bool quiet = false;
   bool verbose = false;
   std::string recipe;
@@ -163,7 +167,6 @@ class Program {
       console.message(Level::kWarning, "stopping at the next safe point; once more to quit at once");
     });
     const Context context{&console, stop.token()};
-    HYPERLLM_CHECK(settings_.threads >= -1, ErrorCode::kInvalidArgument, "--threads must be 0 or more.");
     HYPERLLM_CHECK(chosen(), ErrorCode::kInvalidArgument, "which command? " + hint());
     const std::string name = chosen()->get_name();
     if (name == "run") {
@@ -181,7 +184,11 @@ class Program {
   }
 
   void set_threads(std::int64_t otherwise) const {
-    set_num_threads(static_cast<int>(settings_.threads >= 0 ? settings_.threads : otherwise));
+    const std::int64_t threads = settings_.threads != kNotGiven ? settings_.threads : otherwise;
+    HYPERLLM_CHECK(threads >= 0 && threads <= kMostThreads, ErrorCode::kInvalidArgument,
+                   "threads: expected 0 (all cores) to " + std::to_string(kMostThreads) + ", got " +
+                       std::to_string(threads) + ".");
+    set_num_threads(static_cast<int>(threads));
   }
 
   int complain(const std::string& message, int status) const {

@@ -39,6 +39,7 @@ bool is_up_to_date(const std::string& stage, StageCall& call) {
 }
 
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out) {
+  for (const auto& manifest : call.builds_on()) artifact::require_made_from(manifest, call.built_from());
   call.run(context, out);
   if (!call.manifest().empty())
     artifact::save_manifest(manifest_of(stage, call, call.outputs()), call.manifest());

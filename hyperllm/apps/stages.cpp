@@ -118,6 +118,11 @@ class Tags : public QuestionOf<stages::tags::TagsOptions> {
   }
 };
 
+// The folder of a name among the dataset's embeddings, or of a path.
+fs::path embeddings_folder(const fs::path& dataset, const fs::path& name) {
+  return name.has_parent_path() ? name : dataset / "embeddings" / name;
+}
+
 class Embed : public CallOf<stages::embed::EmbedOptions> {
  public:
   fs::path manifest() const override {
@@ -134,6 +139,10 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
     return files;
   }
   Files outputs() const override { return existing(folder(), {"users.npy", "items.npy"}); }
+  Files builds_on() const override {
+    return options_.encoder == "npy" ? Files() : Files{options_.dataset / "extract.manifest.json"};
+  }
+  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
   void run(const Context& context, std::ostream& out) override {
     out << stages::embed::run(options_, context).text;
   }
@@ -149,6 +158,17 @@ class Train : public CallOf<stages::train::TrainOptions> {
   fs::path manifest() const override { return options_.output / "manifest.json"; }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   Files outputs() const override { return result_.outputs; }
+  // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
+  Files builds_on() const override {
+    const bool semantic = options_.model != "popular" && options_.model != "ease" &&
+                          options_.variant != "base" && options_.variant != "structural";
+    if (!semantic) return {};
+    const fs::path& start = options_.init_embeddings;
+    const fs::path folder =
+        embeddings_folder(options_.dataset, start.empty() ? fs::path(options_.embeddings) : start);
+    return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
+  }
+  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
   void run(const Context& context, std::ostream&) override {
     result_ = stages::train::run(options_, context);
     ran_ = true;
@@ -167,6 +187,12 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
   Files inputs() const override {
     Files files = interaction_files(options_.dataset);
     append(files, files_in(options_.run / "model", ""));
+    return files;
+  }
+  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files built_from() const override {
+    Files files = files_in(options_.dataset, ".train.inter");
+    append(files, files_in(options_.dataset, ".valid.inter"));
     return files;
   }
   Files outputs() const override {
@@ -197,7 +223,6 @@ class Report : public QuestionOf<stages::report::ReportOptions> {
  public:
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::report::run(options_, context);
-    for (const std::string& warning : result.warnings) context.warn(warning);
     if (options_.output.empty()) out << result.text;
   }
 };

@@ -69,6 +69,22 @@ bool up_to_date(const Manifest& manifest, const std::filesystem::path& path) {
   }
 }
 
+void require_made_from(const std::filesystem::path& path, const std::vector<std::filesystem::path>& files) {
+  if (!std::filesystem::exists(path)) return;
+  const Json json = Json::parse(read_file(path), nullptr, false);
+  if (!json.is_object() || !json.contains("inputs") || !json["inputs"].is_object()) return;
+  for (const auto& [input, hash] : json["inputs"].items())
+    for (const auto& file : files)
+      if (std::filesystem::path(input).filename() == file.filename() && hash != hash_file(file)) {
+        const std::string stage = json.contains("stage") && json["stage"].is_string()
+                                      ? json["stage"].get<std::string>()
+                                      : "its stage";
+        throw data_error(path.string(), 0, "",
+                         file.string() + " has changed since `" + stage + "` made these results of it",
+                         "Run `hyperllm " + stage + "` again.");
+      }
+}
+
 std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path) {
   std::vector<std::filesystem::path> inputs;
   try {

@@ -33,4 +33,10 @@ bool up_to_date(const Manifest& manifest, const std::filesystem::path& path);
 // by reading: with unchanged options they would read these again.
 std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path);
 
+// Refuses results that were made of other data than what lies there now: throws kInvalidData if the manifest
+// at `path` names an input that is called as one of `files` but had another content. Files are told by name
+// and content, because a manifest's paths hold only in the folder where its stage was started. Without a
+// readable manifest nothing is known, and nothing is refused.
+void require_made_from(const std::filesystem::path& path, const std::vector<std::filesystem::path>& files);
+
 }  // namespace hyperllm::artifact

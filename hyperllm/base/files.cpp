@@ -1,9 +1,10 @@
 #include "hyperllm/base/files.h"
 
-#include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -23,6 +24,21 @@ Error io_error(const std::filesystem::path& path, const char* action) {
                path.string() + ": cannot " + action + ": " + std::strerror(code) + remedy + ".");
 }
 
+// Temporaries of `path` whose writers (NAME.tmpPID) live no more.
+void remove_leftovers(const std::filesystem::path& path) {
+  const std::string prefix = path.filename().string() + ".tmp";
+  std::error_code ignored;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    pid_t writer = 0;
+    const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), writer);
+    if (error != std::errc{} || end != name.data() + name.size() || writer <= 0) continue;
+    if (::kill(writer, 0) != 0 && errno == ESRCH) ::unlink(entry.path().c_str());
+  }
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
@@ -39,6 +55,7 @@ std::string read_file(const std::filesystem::path& path) {
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
   temporary_ += ".tmp" + std::to_string(::getpid());
   if (path_.has_parent_path()) make_folder(path_.parent_path());
+  remove_leftovers(path_);
   file_ = std::fopen(temporary_.c_str(), "wb");
   if (!file_) fail("create");
 }
@@ -53,12 +70,18 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::fail(const char* action) const { throw io_error(path_, action); }
 
 void AtomicFile::write(std::string_view bytes) {
+  synced_ = false;
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("write");
 }
 
-void AtomicFile::commit() {
+void AtomicFile::sync() {
   if (std::fflush(file_) != 0) fail("write");
   if (::fsync(::fileno(file_)) != 0 && errno != EINVAL && errno != EROFS) fail("sync");
+  synced_ = true;
+}
+
+void AtomicFile::commit() {
+  if (!synced_) sync();
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename");
   std::fclose(std::exchange(file_, nullptr));
 }

@@ -13,7 +13,8 @@ std::string read_file(const std::filesystem::path& path);
 
 // A file that appears under its name only when commit() succeeds: bytes go to a temporary beside it, which is
 // synced, then renamed. Destroyed without commit(), it removes the temporary and leaves any earlier file of
-// that name alone. Every failure (full disk included) throws kIo with path and reason.
+// that name alone; temporaries that killed processes left of it are removed at the start. Every failure (full
+// disk included) throws kIo with path and reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -23,6 +24,9 @@ class AtomicFile {
 
   void write(std::string_view bytes);
   void write(const void* data, std::size_t bytes) { write({static_cast<const char*>(data), bytes}); }
+  // Everything that can fail for want of space: after it, commit() only renames. For files that belong
+  // together: write and sync them all, then commit them all.
+  void sync();
   void commit();
 
  private:
@@ -30,6 +34,7 @@ class AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   std::FILE* file_ = nullptr;
+  bool synced_ = false;
 };
 
 // Writes `content` through AtomicFile; makes missing parent folders.

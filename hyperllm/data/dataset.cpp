@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -87,16 +88,31 @@ Interactions load_interactions(const fs::path& path, bool fixed_ids, IdTable& us
   return result;
 }
 
-void save_interactions(const Dataset& dataset, const Interactions& part, const fs::path& path) {
+std::unique_ptr<InterWriter> write_interactions(const Dataset& dataset, const Interactions& part,
+                                                const fs::path& path) {
   HYPERLLM_CHECK(part.item.size() == part.user.size() && part.rating.size() == part.user.size() &&
                      part.timestamp.size() == part.user.size(),
                  ErrorCode::kInvalidArgument,
                  path.string() + ": the columns of the interactions differ in length.");
-  InterWriter writer(path);
+  auto writer = std::make_unique<InterWriter>(path);
   for (std::size_t i = 0; i < part.user.size(); ++i)
-    writer.write(
+    writer->write(
         {dataset.users.at(part.user[i]), dataset.items.at(part.item[i]), part.rating[i], part.timestamp[i]});
-  writer.commit();
+  writer->sync();
+  return writer;
+}
+
+std::unique_ptr<AtomicFile> write_ids(const fs::path& path, const std::string& header,
+                                      const std::vector<std::string>& ids) {
+  auto file = std::make_unique<AtomicFile>(path);
+  file->write(header + "\n");
+  for (const std::string& id : ids) {
+    HYPERLLM_CHECK(!id.empty() && id.find_first_of("\t\r\n") == id.npos, ErrorCode::kInvalidArgument,
+                   path.string() + ": the id '" + id + "' is empty or holds a tab or a line end.");
+    file->write(id + "\n");
+  }
+  file->sync();
+  return file;
 }
 
 }  // namespace
@@ -132,22 +148,13 @@ Dataset load_dataset(const fs::path& folder) {
 void save_dataset(const Dataset& dataset, const fs::path& folder) {
   make_folder(folder);
   const std::string name = dataset.name.empty() ? folder_name(folder) : dataset.name;
-  save_ids(folder / "users.tsv", "user_id:token", dataset.users);
-  save_ids(folder / "items.tsv", "item_id:token", dataset.items);
-  save_interactions(dataset, dataset.valid, folder / (name + ".valid.inter"));
-  save_interactions(dataset, dataset.test, folder / (name + ".test.inter"));
-  save_interactions(dataset, dataset.train, folder / (name + ".train.inter"));
-}
-
-void save_ids(const fs::path& path, const std::string& header, const std::vector<std::string>& ids) {
-  AtomicFile file(path);
-  file.write(header + "\n");
-  for (const std::string& id : ids) {
-    HYPERLLM_CHECK(!id.empty() && id.find_first_of("\t\r\n") == id.npos, ErrorCode::kInvalidArgument,
-                   path.string() + ": the id '" + id + "' is empty or holds a tab or a line end.");
-    file.write(id + "\n");
-  }
-  file.commit();
+  const auto users = write_ids(folder / "users.tsv", "user_id:token", dataset.users),
+             items = write_ids(folder / "items.tsv", "item_id:token", dataset.items);
+  const auto valid = write_interactions(dataset, dataset.valid, folder / (name + ".valid.inter")),
+             test = write_interactions(dataset, dataset.test, folder / (name + ".test.inter")),
+             train = write_interactions(dataset, dataset.train, folder / (name + ".train.inter"));
+  for (AtomicFile* file : {users.get(), items.get()}) file->commit();
+  for (InterWriter* file : {valid.get(), test.get(), train.get()}) file->commit();
 }
 
 std::unordered_map<std::string, std::int32_t> index_of(const std::vector<std::string>& ids) {

@@ -51,12 +51,9 @@ Dataset load_dataset(const std::filesystem::path& folder);
 // The name of a folder itself, also for "." and "a/b/".
 std::string folder_name(const std::filesystem::path& folder);
 
-// Writes the interaction files and id lists, each atomically.
+// Writes the interaction files and id lists. They replace earlier ones together, when all are on disk: a full
+// disk leaves the earlier dataset whole. Throws kIo, kInvalidArgument (an id that would break the file).
 void save_dataset(const Dataset& dataset, const std::filesystem::path& folder);
-
-// Writes NAME-less parts: `header` and one id a line.
-void save_ids(const std::filesystem::path& path, const std::string& header,
-              const std::vector<std::string>& ids);
 
 // id -> row number.
 std::unordered_map<std::string, std::int32_t> index_of(const std::vector<std::string>& ids);

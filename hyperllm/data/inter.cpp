@@ -59,6 +59,7 @@ void InterWriter::write(const InterRow& row) {
   file_.write(line_);
 }
 
+void InterWriter::sync() { file_.sync(); }
 void InterWriter::commit() { file_.commit(); }
 
 }  // namespace hyperllm::data

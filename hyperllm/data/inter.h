@@ -46,6 +46,7 @@ class InterWriter {
  public:
   explicit InterWriter(const std::filesystem::path& path);
   void write(const InterRow& row);
+  void sync();  // AtomicFile::sync
   void commit();
 
  private:

@@ -17,6 +17,10 @@ LineReader::LineReader(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code code;
   if (std::filesystem::is_directory(path_, code))
     throw Error(ErrorCode::kIo, path_.string() + ": is a folder. Give the path of a file.");
+  if (std::filesystem::exists(path_, code) && !std::filesystem::is_regular_file(path_, code))
+    throw Error(ErrorCode::kIo, path_.string() +
+                                    ": is a pipe or a device, and inputs are read more than once. Write it "
+                                    "to a file (gzip will do) and give that.");
   errno = 0;
   file_ = gzopen(path_.c_str(), "rb");
   if (!file_)

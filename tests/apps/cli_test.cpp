@@ -75,7 +75,8 @@ TEST_F(CliTest, UsageErrorsAreStatusTwoAndSuggest) {
   fails(2, "one of popular, ease, got 'eese'", {"train", "--model", "eese"});
   fails(2, "which command?", {});
   fails(2, "recipe", {"run"});
-  fails(2, "--threads must be 0 or more", train({"--threads", "-5"}));
+  fails(2, "threads: expected 0 (all cores) to 4096, got -5", train({"--threads", "-5"}));
+  fails(2, "threads: expected 0 (all cores) to 4096, got 99999999999", train({"--threads", "99999999999"}));
   EXPECT_TRUE(log_.calls.empty());
 }
 

@@ -49,6 +49,30 @@ TEST_F(ManifestTest, ChangedInputByteIsNotUpToDate) {
   EXPECT_TRUE(current());
 }
 
+TEST_F(ManifestTest, ResultsOfOtherDataAreRefused) {
+  require_made_from(path_, {input_});
+  require_made_from(path_, {folder_ / "unknown.csv"});
+  require_made_from(folder_ / "none.json", {input_});
+  write_file(folder_ / "elsewhere/in.csv", "1,2,3\n");
+  require_made_from(path_, {folder_ / "elsewhere/in.csv"});
+  write_file(folder_ / "elsewhere/in.csv", "1,2,4\n");
+  try {
+    require_made_from(path_, {folder_ / "elsewhere/in.csv"});
+    FAIL() << "other data went unnoticed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidData);
+    for (const char* part : {"manifest.json", "in.csv has changed", "Run `hyperllm train` again"})
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+  }
+  for (const char* text : {"", "{", "[]", "{\"inputs\": 3}", "{\"inputs\": {\"in.csv\": 3}, \"stage\": 4}"}) {
+    write_file(path_, text);
+    try {
+      require_made_from(path_, {input_});
+    } catch (const Error&) {
+    }
+  }
+}
+
 TEST_F(ManifestTest, AnInputMoreOrLessIsNotUpToDate) {
   write_file(folder_ / "more.csv", "");
   EXPECT_FALSE(

@@ -1,6 +1,7 @@
 #include "hyperllm/base/files.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -52,6 +53,20 @@ TEST_F(Files, FullDiskIsAnErrorThatNamesTheFile) {
     EXPECT_NE(std::string(error.what()).find("No space left"), std::string::npos);
   }
   EXPECT_FALSE(std::filesystem::exists(target));
+}
+
+TEST_F(Files, WhatAKilledWriterLeftIsRemovedAndWhatALivingOneWritesIsNot) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const std::string dead = ".tmp" + std::to_string(child), alive = ".tmp" + std::to_string(::getppid());
+  for (const std::string& name :
+       {"a.txt" + dead, "a.txt" + alive, "b.txt" + dead, std::string("a.txt.tmp1x")})
+    write_file(folder_ / name, "half");
+  write_file(folder_ / "a.txt", "whole");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / ("a.txt" + dead)));
+  for (const std::string& name : {"a.txt" + alive, "b.txt" + dead, std::string("a.txt.tmp1x")})
+    EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
 }
 
 TEST_F(Files, MissingFileNamesPathAndReason) {

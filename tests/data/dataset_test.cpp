@@ -1,7 +1,10 @@
 #include "hyperllm/data/dataset.h"
 
+#include <unistd.h>
+
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "tests/support/folder.h"
 
@@ -135,10 +138,38 @@ TEST_F(DatasetFiles, IdListsAreCheckedAgainstTheInteractions) {
 }
 
 TEST_F(DatasetFiles, IdsThatWouldBreakTheFileAreRefused) {
-  for (const char* id : {"", "a\tb", "a\nb"})
+  Dataset dataset;
+  dataset.name = "shop";
+  for (const char* id : {"", "a\tb", "a\nb"}) {
+    dataset.users = {id};
     test::expect_error(ErrorCode::kInvalidArgument, {"users.tsv", "tab"},
-                       [&] { save_ids(folder_ / "users.tsv", "user_id:token", {id}); });
+                       [&] { save_dataset(dataset, folder_); });
+  }
   EXPECT_FALSE(std::filesystem::exists(folder_ / "users.tsv"));
+}
+
+// New validation rows beside old training rows would be a leak.
+TEST_F(DatasetFiles, AFullDiskLeavesTheEarlierDatasetWhole) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  Dataset dataset;
+  dataset.name = "shop";
+  dataset.users = {"a", "b"};
+  dataset.items = {"x", "y"};
+  dataset.train = {{0, 1}, {0, 1}, {1, 1}, {0, 0}};
+  dataset.valid = dataset.test = {{0}, {1}, {1}, {0}};
+  save_dataset(dataset, shop());
+  std::map<std::string, std::string> before;
+  for (const auto& entry : std::filesystem::directory_iterator(shop()))
+    before[entry.path().string()] = read_file(entry.path());
+  ASSERT_EQ(before.size(), 5u);
+  dataset.users = {"c", "d"};
+  dataset.items = {"z", "y"};
+  // What a full disk looks like to the writer of the last file.
+  std::filesystem::create_symlink("/dev/full",
+                                  shop() / ("shop.train.inter.tmp" + std::to_string(::getpid())));
+  test::expect_error(ErrorCode::kIo, {"shop.train.inter", "No space left"},
+                     [&] { save_dataset(dataset, shop()); });
+  for (const auto& [file, content] : before) EXPECT_EQ(read_file(file), content) << file;
 }
 
 }  // namespace

@@ -176,6 +176,52 @@ TEST_F(EndToEnd, CtrlCInTrainingIsStatus130AndTheSameCommandGoesOn) {
   expect_same(results(calm / "out"), results(place / "out"));
 }
 
+// A user's summary holds his training items. After another split, some of those are to be found.
+TEST_F(EndToEnd, SummariesEmbeddingsAndModelsOfAnotherSplitAreRefused) {
+  const fs::path place = workplace("a");
+  const auto prepare = [&](const std::string& seed) {
+    return run(place, {"prepare", "--input", "ratings.csv", "--items", "items.jsonl", "--output", "d",
+                       "--seed", seed});
+  };
+  const std::vector<std::string> extract = {"extract", "--dataset", "d"},
+                                 embed = {"embed", "--dataset", "d", "--dimension", "8"};
+  std::vector<std::string> train = {"train", "--dataset",       "d", "--output", "semantic", "--epochs",
+                                    "1",     "--phase1-epochs", "1", "--dim",    "4"};
+  ASSERT_EQ(prepare("1").status, 0);
+  ASSERT_EQ(run(place, extract).status, 0);
+  ASSERT_EQ(run(place, embed).status, 0);
+  ASSERT_EQ(run(place, train).status, 0);
+  ASSERT_EQ(prepare("2").status, 0);
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& words) {
+    const Finished finished = run(place, arguments);
+    EXPECT_EQ(finished.status, 3) << finished.err;
+    EXPECT_NE(finished.err.find(words), std::string::npos) << finished.err;
+  };
+  refused({"evaluate", "--dataset", "d", "--run", "semantic"}, "Run `hyperllm train` again");
+  train[4] = "other";
+  refused(embed, "Run `hyperllm extract` again");
+  refused(train, "Run `hyperllm embed` again");
+  std::vector<std::string> go_on = train;
+  go_on.insert(go_on.end(), {"--init-embeddings", "semantic/phase1"});
+  refused(go_on, "Run `hyperllm train` again");
+  train.insert(train.end(), {"--variant", "base"});
+  EXPECT_EQ(run(place, train).status, 0) << "nothing semantic is used";
+  EXPECT_EQ(run(place, {"evaluate", "--dataset", "d", "--run", "other"}).status, 0);
+}
+
+TEST_F(EndToEnd, RunsThatDoNotCompareAreCalledOutOnce) {
+  const fs::path place = workplace("a");
+  ASSERT_EQ(walk(place).status, 0);
+  ASSERT_EQ(run(place,
+                {"evaluate", "--dataset", "out/data/tiny", "--run", "out/runs/ease", "--mask", "train+valid"})
+                .status,
+            0);
+  const Finished report = run(place, {"report", "--runs", "out/runs/popular,out/runs/ease"});
+  const std::size_t first = report.err.find("do not compare");
+  EXPECT_NE(first, std::string::npos) << report.err;
+  EXPECT_EQ(report.err.find("do not compare", first + 1), std::string::npos) << report.err;
+}
+
 TEST_F(EndToEnd, ExitStatuses) {
   const fs::path place = workplace("a");
   const auto expect = [&](int status, const std::string& words, const std::vector<std::string>& arguments) {

@@ -1,4 +1,5 @@
 #include <optional>
+#include <utility>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/importers/amazon.h"
@@ -21,7 +22,7 @@ std::string field(const json& object, const char* name) {
 std::string without_script(std::string text) {
   const bool script = text.find("getTime(") != text.npos || text.find("function(") != text.npos ||
                       text.find("aPageStart") != text.npos;
-  return script ? "" : text;
+  return script ? std::string() : std::move(text);
 }
 
 std::vector<std::vector<std::string>> categories(const json& object) {

@@ -56,30 +56,39 @@ std::vector<std::string> flagged_genres(const TableReader& table) {
   return genres;
 }
 
-fs::path beside(const fs::path& file, const char* name) {
-  const fs::path path = file.parent_path() / name;
-  return fs::exists(path) ? path : fs::path();
+// The file or its gzip; empty if neither is there.
+fs::path plain_or_gzip(const fs::path& folder, const std::string& name) {
+  for (const std::string& file : {name, name + ".gz"})
+    if (fs::exists(folder / file)) return folder / file;
+  return {};
+}
+
+std::string name_of(const fs::path& path) {
+  return (path.extension() == ".gz" ? path.stem() : path.filename()).string();
 }
 
 }  // namespace
 
 fs::path movielens_ratings(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
-  for (const char* name : {"ratings.csv", "ratings.csv.gz", "ratings.dat", "u.data"})
-    if (fs::exists(path / name)) return path / name;
+  for (const char* name : {"ratings.csv", "ratings.dat", "u.data"})
+    if (const fs::path found = plain_or_gzip(path, name); !found.empty()) return found;
   return {};
 }
 
+bool is_movielens_name(const fs::path& path) {
+  return name_of(path) == "ratings.dat" || name_of(path) == "u.data";
+}
+
 fs::path movielens_items(const fs::path& ratings) {
-  const std::string name = ratings.filename().string();
-  if (name == "u.data") return beside(ratings, "u.item");
-  if (name == "ratings.dat") return beside(ratings, "movies.dat");
-  const fs::path plain = beside(ratings, "movies.csv");
-  return plain.empty() ? beside(ratings, "movies.csv.gz") : plain;
+  const std::string name = name_of(ratings);
+  return plain_or_gzip(ratings.parent_path(), name == "u.data"        ? "u.item"
+                                              : name == "ratings.dat" ? "movies.dat"
+                                                                      : "movies.csv");
 }
 
 void read_movielens(const fs::path& ratings, const Context& context, RawInteractions& raw) {
-  const std::string name = ratings.filename().string();
+  const std::string name = name_of(ratings);
   CsvColumns columns;
   if (name.ends_with(".dat") || name == "u.data") {
     columns.separator = name == "u.data" ? "\t" : "::";
@@ -97,7 +106,7 @@ void read_movielens(const fs::path& ratings, const Context& context, RawInteract
 }
 
 void read_movielens_items(const fs::path& path, const Context& context, ItemCollector& items) {
-  const std::string name = path.filename().string();
+  const std::string name = name_of(path);
   const bool flags = name == "u.item", dat = name.ends_with(".dat");
   TableReader table(path, {flags ? "|" : dat ? "::" : ",", !flags && !dat});
   ReadMeter meter(context, table.lines());

@@ -14,6 +14,8 @@ namespace hyperllm::data::importers {
 
 // The ratings file of a MovieLens folder (or `path` itself if it is a file); empty if there is none.
 std::filesystem::path movielens_ratings(const std::filesystem::path& path);
+// Whether only MovieLens calls a file like that: ratings.dat, u.data, or their gzips.
+bool is_movielens_name(const std::filesystem::path& path);
 // The films' file that belongs to a ratings file; empty if it is not there.
 std::filesystem::path movielens_items(const std::filesystem::path& ratings);
 

@@ -50,6 +50,13 @@ ReadMeter::ReadMeter(const Context& context, const LineReader& lines)
       lines_(lines),
       progress_(context, "read " + lines.path().filename().string() + " (bytes)", lines.bytes_total()) {}
 
+ReadMeter::~ReadMeter() {
+  try {
+    progress_.advance(lines_.bytes_done() - progress_.done(), std::to_string(rows_) + " rows");
+  } catch (...) {  // a sink's failure must not hide the error that is unwinding
+  }
+}
+
 void ReadMeter::row() {
   constexpr std::int64_t kRows = 1 << 14;
   if (++rows_ % kRows != 0) return;

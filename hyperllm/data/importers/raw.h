@@ -58,6 +58,9 @@ class ItemCollector {
 class ReadMeter {
  public:
   ReadMeter(const Context& context, const LineReader& lines);
+  ~ReadMeter();
+  ReadMeter(const ReadMeter&) = delete;
+  ReadMeter& operator=(const ReadMeter&) = delete;
   void row();
 
  private:

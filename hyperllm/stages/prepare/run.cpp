@@ -22,8 +22,9 @@ void check_choice(const PrepareOptions& options) {
                  "output: give the dataset folder to write.");
   HYPERLLM_CHECK(options.user_core >= 0 && options.item_core >= 0, ErrorCode::kInvalidArgument,
                  "user_core and item_core must be 0 or more.");
-  HYPERLLM_CHECK(options.name.find('/') == std::string::npos, ErrorCode::kInvalidArgument,
-                 "name: '" + options.name + "' holds a '/'. Give a plain name.");
+  HYPERLLM_CHECK(options.name.find('/') == std::string::npos && !options.name.starts_with('.'),
+                 ErrorCode::kInvalidArgument,
+                 "name: '" + options.name + "' holds a '/' or begins with a dot. Give a plain name.");
   for (const fs::path input : options.input) {
     const fs::path folder = fs::is_directory(input) ? input : input.parent_path() / ".";
     std::error_code ignored;

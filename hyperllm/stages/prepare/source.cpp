@@ -33,7 +33,8 @@ std::string format_of_folder(const fs::path& folder) {
       !importers::only_file(folder, ".inter").empty())
     return "recbole";
   if (const fs::path ratings = importers::movielens_ratings(folder); !ratings.empty())
-    return ratings.extension() != ".csv" || starts_like(ratings, "userId,movieId,") ? "movielens" : "csv";
+    return importers::is_movielens_name(ratings) || starts_like(ratings, "userId,movieId,") ? "movielens"
+                                                                                            : "csv";
   throw Error(
       ErrorCode::kInvalidArgument,
       folder.string() +
@@ -43,10 +44,10 @@ std::string format_of_folder(const fs::path& folder) {
 }
 
 std::string format_of_file(const fs::path& path) {
-  const std::string end = extension(path), name = path.filename().string();
+  const std::string end = extension(path);
   if (end == ".inter") return "recbole";
   if (importers::is_r_file(path)) return "rda";
-  if (name == "ratings.dat" || name == "u.data" || starts_like(path, "userId,movieId,rating,timestamp"))
+  if (importers::is_movielens_name(path) || starts_like(path, "userId,movieId,rating,timestamp"))
     return "movielens";
   return importers::looks_like_amazon(path) ? "amazon" : "csv";
 }
@@ -149,9 +150,9 @@ std::vector<data::ItemText> read_item_texts(const Source& source, const PrepareO
   const std::string end = extension(path), name = path.filename().string();
   if (importers::is_r_file(path)) {
     importers::read_r_items(path, options.object, csv_columns(options), context, items);
-  } else if (end == ".item" && name != "u.item") {
+  } else if (end == ".item" && !name.starts_with("u.item")) {
     importers::read_recbole_items(path, context, items);
-  } else if (source.format == "movielens" && (name.starts_with("movies.") || name == "u.item")) {
+  } else if (source.format == "movielens" && (name.starts_with("movies.") || name.starts_with("u.item"))) {
     importers::read_movielens_items(path, context, items);
   } else if (end == ".csv" || end == ".tsv") {
     importers::read_items_csv(path, options.item_column, context, items);

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <stop_token>
@@ -40,6 +41,12 @@ TEST_F(PrepareBadInput, MissingAndUnreadableFiles) {
   PrepareOptions nothing;
   nothing.output = folder_ / "out";
   refuse(ErrorCode::kInvalidArgument, {"input", "nothing given"}, nothing);
+}
+
+// A pipe would lose its first bytes to the guess of the format, or block for ever.
+TEST_F(PrepareBadInput, PipesAreRefused) {
+  ASSERT_EQ(::mkfifo((folder_ / "ratings.csv").c_str(), 0600), 0);
+  refuse(ErrorCode::kIo, {"ratings.csv", "pipe or a device", "Write it to a file"}, options("ratings.csv"));
 }
 
 TEST_F(PrepareBadInput, WrongHeaders) {
@@ -107,6 +114,11 @@ TEST_F(PrepareBadInput, OptionsThatDoNotFitTheInput) {
   refuse(ErrorCode::kInvalidArgument, {"no split of its own"}, o);
   o.split = "sideways";
   refuse(ErrorCode::kInvalidArgument, {"split", "sideways", "leave_last_out"}, o);
+  for (const char* name : {"..", "a/b"}) {
+    o = options("ratings.csv");
+    o.name = name;
+    refuse(ErrorCode::kInvalidArgument, {"name", name, "plain name"}, o);
+  }
   o = options("ratings.csv");
   o.valid_ratio = 0.6;
   o.test_ratio = 0.5;

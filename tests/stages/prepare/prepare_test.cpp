@@ -46,6 +46,7 @@ class Prepare : public test::FolderTest {
   }
   std::filesystem::path put_gzip(const std::string& name, const std::string& content) const {
     const auto path = folder_ / name;
+    make_folder(path.parent_path());
     const gzFile file = gzopen(path.c_str(), "wb");
     gzwrite(file, content.data(), static_cast<unsigned>(content.size()));
     gzclose(file);
@@ -166,6 +167,13 @@ TEST_F(Prepare, RecBoleSplitIsKept) {
   EXPECT_EQ(triples(other, other.test), (Triples{{"a", "y", 4}, {"b", "x", 3}}));
 }
 
+TEST_F(Prepare, ProgressEndsAtTheEndOfTheFile) {
+  put("ratings.csv", "user,item\nu,x\nv,x\n");
+  test::RecordingSink sink;
+  run(options("ratings.csv"), Context{&sink});
+  EXPECT_EQ(sink.ends, "read ratings.csv (bytes) 18/18 2 rows");
+}
+
 TEST_F(Prepare, MovieLensInItsThreeForms) {
   put("csv/ratings.csv", "userId,movieId,rating,timestamp\n1,10,3.5,900\n2,20,4.0,901\n");
   put("csv/movies.csv",
@@ -177,7 +185,11 @@ TEST_F(Prepare, MovieLensInItsThreeForms) {
   put("old/u.item",
       "10|Mill, The (1931)|01-Jan-1931||http://x|0|0|0|0|0|0|0|0|1|0|0|0|0|0|0|0|0|1|0\n"
       "20|Caf\xE9 (no year)|||http://x|1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n");
-  for (const char* form : {"csv", "dat", "old"}) {
+  put_gzip("zip/ratings.dat.gz", "1::10::3.5::900\n2::20::4::901\n");
+  put_gzip("zip/movies.dat.gz", "10::Mill, The (1931)::Drama|War\n20::Caf\xE9 (no year)::\n");
+  put_gzip("oldzip/u.data.gz", read_file(folder_ / "old/u.data"));
+  put_gzip("oldzip/u.item.gz", read_file(folder_ / "old/u.item"));
+  for (const char* form : {"csv", "dat", "old", "zip", "oldzip"}) {
     const data::Dataset dataset = prepared(options(form));
     EXPECT_EQ(result_.format, "movielens") << form;
     EXPECT_EQ(all_triples(dataset), (Triples{{"1", "10", 3.5f}, {"2", "20", 4}})) << form;
