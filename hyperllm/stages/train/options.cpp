@@ -37,6 +37,7 @@ FieldList TrainOptions::fields() {
       {"epochs", &epochs, "at most this many"},
       {"patience", &patience, "epochs without a better validation score before stopping"},
       {"eval_every", &eval_every, "epochs between validations"},
+      {"eval_users", &eval_users, "validate on so many users, drawn once by seed; 0: all"},
       {"batch_size", &batch_size, "user-item positives in a step"},
       {"sampling",
        &sampling,
@@ -58,6 +59,7 @@ FieldList TrainOptions::fields() {
       {"ease_lambda", &ease_lambda, "ridge penalty of EASE"},
       {"resume", &resume, "go on from the run folder's checkpoints"},
       {"checkpoint_seconds", &checkpoint_seconds, "time between checkpoints; 0: every epoch"},
+      {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left"},
   };
 }
 
@@ -77,6 +79,8 @@ void TrainOptions::validate() const {
           "options 'softmax_tau' and 'contrast_tau': expected numbers above 0");
   require(contrast_weight >= 0 && tag_loss_weight >= 0 && tag_tag_weight > 0,
           "options 'contrast_weight', 'tag_loss_weight': expected 0 or more; 'tag_tag_weight': above 0");
+  require(eval_users >= 0 && memory_limit >= 0,
+          "options 'eval_users' and 'memory_limit': expected 0 or more");
   require(seed >= 0, "option 'seed': expected 0 or more");
   require(experts >= 1, "option 'experts': expected at least 1");
   require(checkpoint_seconds >= 0, "option 'checkpoint_seconds': expected 0 or more");

@@ -36,6 +36,7 @@ struct TrainOptions {
   std::int64_t epochs = 500;
   std::int64_t patience = 50;
   std::int64_t eval_every = 1;
+  std::int64_t eval_users = 0;
   std::int64_t batch_size = 4096;
   std::string sampling = "fresh";
   std::string optimizer = "auto";
@@ -56,6 +57,7 @@ struct TrainOptions {
 
   bool resume = true;
   double checkpoint_seconds = 30;
+  std::int64_t memory_limit = 0;
 
   FieldList fields();
   // Throws kInvalidArgument naming the option and its valid range.
