@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -11,6 +12,7 @@
 #include "hyperllm/stages/train/run.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
+#include "tests/support/recording_sink.h"
 
 namespace hyperllm::stages::train {
 namespace {
@@ -87,6 +89,37 @@ TEST_F(TrainTest, EveryVariantWritesTheFilesOfTheHeader) {
     EXPECT_EQ(artifact::read_npy(with.output / "model" / "users.npy").cols, 4);
     EXPECT_EQ(artifact::read_npy(with.output / "model" / "items.npy").rows, data_.num_items());
   }
+}
+
+TEST_F(TrainTest, MemoryIsPlannedAndALimitStopsTheRunAtOnce) {
+  test::RecordingSink sink;
+  TrainOptions with = options("structural");
+  run(with, {&sink, {}});
+  EXPECT_TRUE(std::any_of(sink.infos.begin(), sink.infos.end(),
+                          [](const std::string& info) { return info.starts_with("memory: about "); }));
+  const json timing = json::parse(read_file(with.output / "timing.json"));
+  EXPECT_GT(timing.at("planned_memory"), 0);
+  EXPECT_GT(timing.at("peak_memory"), 0);
+  EXPECT_EQ(timing.at("phase2").at("epochs"), 2);
+  EXPECT_EQ(timing.at("phase2").at("evaluations"), 3);
+  with = options("structural", "small");
+  with.memory_limit = 1;
+  fails(ErrorCode::kInvalidArgument, {"will not fit", "1 MB", "'dim'", "'contrast_rows'", "'batch_size'"},
+        with);
+  EXPECT_FALSE(fs::exists(with.output / "metrics.jsonl"));
+}
+
+TEST_F(TrainTest, ValidationOnSomeUsersIsTheSameEachTime) {
+  TrainOptions with = options("base", "some");
+  with.eval_users = 10;
+  run(with, {});
+  const auto first = files(with.output);
+  fs::remove_all(with.output);
+  run(with, {});
+  EXPECT_EQ(files(with.output), first);
+  TrainOptions all = options("base", "all");
+  run(all, {});
+  EXPECT_NE(read_file(all.output / "metrics.jsonl"), first.at("metrics.jsonl"));
 }
 
 TEST_F(TrainTest, BaselinesWriteAModelAndAResult) {
