@@ -161,10 +161,11 @@ HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scor
   if (user >= block.users || block.nans[user] >= 0) return;
   const auto bar = hn::Set(d, block.bars[user]);
   const auto end = hn::Set(di, static_cast<std::int32_t>(block.items));
+  const auto lane = hn::Iota(di, 0);
   const std::size_t place = user * block.stride;
   for (std::size_t i = first; i < first + 2 * hn::Lanes(d); i += hn::Lanes(d)) {
     const auto s = hn::Load(d, scores + i - first);
-    const auto id = hn::Iota(di, static_cast<std::int32_t>(i));
+    const auto id = hn::Add(lane, hn::Set(di, static_cast<std::int32_t>(i)));
     const auto hits = hn::And(hn::Not(hn::Le(s, bar)), hn::RebindMask(d, hn::Lt(id, end)));
     if (const auto nan = hn::And(hn::IsNaN(s), hits); HWY_UNLIKELY(!hn::AllFalse(d, nan))) {
       block.nans[user] = static_cast<std::int32_t>(i) + static_cast<std::int32_t>(hn::FindFirstTrue(d, nan));
@@ -177,6 +178,22 @@ HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scor
   }
   // Room for a panel and for the last vector's unused lanes.
   if (block.sizes[user] + kPanel + kPanel / 2 > block.stride) prune(block, user);
+}
+
+// rank[i] = place of candidate i, best first, ties in their order. Quadratic: for short lists.
+HWY_ATTR void place_candidates(float* scores, std::size_t count, std::uint32_t* rank) {
+  const Floats d;
+  hn::StoreU(hn::Set(d, std::numeric_limits<float>::quiet_NaN()), d, scores + count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto own = hn::Set(d, scores[i]);
+    std::size_t better = 0;
+    for (std::size_t j = 0; j < count; j += hn::Lanes(d)) {
+      const auto s = hn::LoadU(d, scores + j);
+      const auto before = hn::FirstN(d, i > j ? i - j : 0);
+      better += hn::CountTrue(d, hn::Or(hn::Gt(s, own), hn::And(hn::Eq(s, own), before)));
+    }
+    rank[i] = static_cast<std::uint32_t>(better);
+  }
 }
 
 HWY_ATTR void rank_panels(const TopKBlock& block) {
@@ -269,6 +286,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hyperllm::kernels {
 
+HWY_EXPORT(place_candidates);
 HWY_EXPORT(rank_panels);
 HWY_EXPORT(score_panels);
 HWY_EXPORT(bar_below);
@@ -282,6 +300,7 @@ using detail::TopKBlock;
 
 constexpr std::size_t kCandidates = 64;             // of which the k best are kept, at small k
 constexpr std::size_t kCandidateFloats = 1u << 21;  // per thread, at large k
+constexpr std::size_t kShortList = 256;
 constexpr float kAllPass = std::numeric_limits<float>::quiet_NaN();
 
 // Coordinates of the users at some positions, packed for the tile.
@@ -311,8 +330,8 @@ struct Search {
 
   std::size_t stride() const { return std::max(kCandidates, 2 * k) + kPanel + kPanel / 2; }
   std::optional<NanScore> rank(std::span<const std::int64_t> positions, bool with_head_start) const;
-  void write(std::int64_t position, const float* scores, const std::int32_t* ids, std::size_t count,
-             std::vector<std::uint64_t>& order) const;
+  void write(std::int64_t position, float* scores, const std::int32_t* ids, std::size_t count,
+             std::vector<std::uint32_t>& rank) const;
   float bar(std::int64_t position) const;
 };
 
@@ -323,22 +342,24 @@ float Search::bar(std::int64_t position) const {
                                          head_start.data() + position * static_cast<std::int64_t>(width), k);
 }
 
-void Search::write(std::int64_t position, const float* scores, const std::int32_t* ids, std::size_t count,
-                   std::vector<std::uint64_t>& order) const {
-  // Descending scores with ascending ids, as ascending integers.
-  order.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(scores[i] + 0.0f);
-    const std::uint32_t key = bits >> 31 ? bits : ~bits & 0x7fffffffu;
-    order[i] = static_cast<std::uint64_t>(key) << 32 | static_cast<std::uint32_t>(i);
+void Search::write(std::int64_t position, float* scores, const std::int32_t* ids, std::size_t count,
+                   std::vector<std::uint32_t>& rank) const {
+  rank.resize(count);
+  if (count <= kShortList) {
+    HWY_DYNAMIC_DISPATCH(place_candidates)(scores, count, rank.data());
+  } else {
+    std::vector<std::uint32_t> order(count);
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+    });
+    for (std::uint32_t r = 0; r < count; ++r) rank[order[r]] = r;
   }
-  std::sort(order.begin(), order.end());
   const auto items_out = top_items.subspan(static_cast<std::size_t>(position) * width, width);
   const auto scores_out = top_scores.subspan(static_cast<std::size_t>(position) * width, width);
-  for (std::size_t rank = 0; rank < count; ++rank) {
-    const auto i = static_cast<std::uint32_t>(order[rank]);
-    items_out[rank] = ids[i];
-    scores_out[rank] = scores[i] + 0.0f;
+  for (std::size_t i = 0; i < count; ++i) {
+    items_out[rank[i]] = ids[i];
+    scores_out[rank[i]] = scores[i] + 0.0f;
   }
   std::fill(items_out.begin() + static_cast<std::ptrdiff_t>(count), items_out.end(), -1);
   std::fill(scores_out.begin() + static_cast<std::ptrdiff_t>(count), scores_out.end(),
@@ -382,14 +403,14 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
     .masks = masks.size(),
     .mask_next = next.data(),
     .mask_end = end.data()});
-  std::vector<std::uint64_t> order;
+  std::vector<std::uint32_t> ranks;
   std::vector<std::int64_t> again;
   for (std::size_t b = 0; b < count; ++b) {
     if (nans[b] >= 0) return NanScore{positions[b], nans[b]};
     if (with_head_start && sizes[b] < k)
       again.push_back(positions[b]);
     else
-      write(positions[b], scores.get() + b * stride(), ids.get() + b * stride(), sizes[b], order);
+      write(positions[b], scores.get() + b * stride(), ids.get() + b * stride(), sizes[b], ranks);
   }
   return again.empty() ? std::nullopt : rank(again, false);
 }
