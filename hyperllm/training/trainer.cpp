@@ -11,7 +11,6 @@
 #include "hyperllm/base/files.h"
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
-#include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/checkpoint.h"
 
 namespace hyperllm::training {
@@ -124,7 +123,7 @@ class Run {
 
   void evaluate(std::int64_t epoch) {
     const Metrics metrics =
-        rank_and_measure(framework_.representations(), curvature_, train_items_, valid_items_);
+        rank_and_measure(framework_.representations(), curvature_, train_items_, valid_items_, &ranking_);
     const double score = score_of(metrics);
     if (best_.empty() || score >= best_score_) {
       best_score_ = score;
@@ -221,13 +220,14 @@ class Run {
   double best_score_ = 0;
   double loss_ = 0;
   std::string note_;
+  retrieval::RankingState ranking_;  // not in checkpoints: it never changes a result
   Clock::time_point saved_at_ = Clock::now();
 };
 
 }  // namespace
 
 Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
-                         const data::Csr& mask, const data::Csr& relevant) {
+                         const data::Csr& mask, const data::Csr& relevant, retrieval::RankingState* state) {
   const auto scorer = retrieval::make_embedding_scorer(
       retrieval::Geometry::kLorentz, curvature.c, manifold::const_floats(representations.users),
       manifold::const_floats(representations.items), representations.users.size(1));
@@ -235,7 +235,7 @@ Metrics rank_and_measure(const frameworks::Representations& representations, man
   for (std::int64_t user = 0; user < relevant.rows; ++user)
     if (!relevant.row(user).empty()) users.push_back(static_cast<std::int32_t>(user));
   const data::Csr* masks[] = {&mask};
-  const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20);
+  const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20, state);
   const metrics::RankingValues values =
       metrics::evaluate_ranking(users, top.items, top.k, relevant, {"recall", "ndcg"}, {10, 20});
   Metrics metrics;

@@ -12,15 +12,18 @@
 #include "hyperllm/data/csr.h"
 #include "hyperllm/frameworks/hyperllm.h"
 #include "hyperllm/optim/optimizer.h"
+#include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/sampler.h"
 
 namespace hyperllm::training {
 
 using Metrics = std::vector<std::pair<std::string, double>>;
 
-// Recall and NDCG at 10 and 20 on `relevant`, items of `mask` left out; by Lorentz distance.
+// Recall and NDCG at 10 and 20 on `relevant`, items of `mask` left out; by Lorentz distance. `state`, kept
+// from call to call, makes the next one faster and changes nothing.
 Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
-                         const data::Csr& mask, const data::Csr& relevant);
+                         const data::Csr& mask, const data::Csr& relevant,
+                         retrieval::RankingState* state = nullptr);
 
 struct TrainerOptions {
   std::int64_t epochs = 500;
