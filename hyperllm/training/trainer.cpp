@@ -12,7 +12,6 @@
 #include "hyperllm/base/random.h"
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
-#include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/checkpoint.h"
 
 namespace hyperllm::training {
@@ -133,8 +132,8 @@ class Run {
 
   void evaluate(std::int64_t epoch) {
     const Clock::time_point begin = Clock::now();
-    const Metrics metrics =
-        rank_and_measure(framework_.representations(), curvature_, train_items_, valid_items_, users_);
+    const Metrics metrics = rank_and_measure(framework_.representations(), curvature_, train_items_,
+                                             valid_items_, users_, &ranking_);
     outcome_.times.evaluation += seconds_since(begin);
     ++outcome_.times.evaluations;
     const double score = score_of(metrics);
@@ -234,6 +233,7 @@ class Run {
   double best_score_ = 0;
   double loss_ = 0;
   std::string note_;
+  retrieval::RankingState ranking_;  // not in checkpoints: it never changes a result
   Clock::time_point saved_at_ = Clock::now();
 };
 
@@ -253,12 +253,12 @@ std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64
 
 Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
                          const data::Csr& mask, const data::Csr& relevant,
-                         std::span<const std::int32_t> users) {
+                         std::span<const std::int32_t> users, retrieval::RankingState* state) {
   const auto scorer = retrieval::make_embedding_scorer(
       retrieval::Geometry::kLorentz, curvature.c, manifold::const_floats(representations.users),
       manifold::const_floats(representations.items), representations.users.size(1));
   const data::Csr* masks[] = {&mask};
-  const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20);
+  const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20, state);
   const metrics::RankingValues values =
       metrics::evaluate_ranking(users, top.items, top.k, relevant, {"recall", "ndcg"}, {10, 20});
   Metrics metrics;
