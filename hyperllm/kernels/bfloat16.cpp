@@ -145,6 +145,8 @@ const PanelEngine& bfloat16_panels(Bfloat16 kind) {
   return kind == Bfloat16::kPortable ? portable : kind == Bfloat16::kAvx512 ? avx512 : amx;
 }
 
+bool has_fast_bfloat16() { return has_bfloat16(Bfloat16::kAvx512) || has_bfloat16(Bfloat16::kAmx); }
+
 const PanelEngine& fastest_bfloat16_panels() {
   return bfloat16_panels(has_bfloat16(Bfloat16::kAmx) ? Bfloat16::kAmx : Bfloat16::kAvx512);
 }

@@ -17,6 +17,8 @@ enum class Bfloat16 {
 bool has_bfloat16(Bfloat16 kind);
 // kUnavailable, naming what is missing, unless has_bfloat16(kind).
 const PanelEngine& bfloat16_panels(Bfloat16 kind);
+// Whether fastest_bfloat16_panels() works.
+bool has_fast_bfloat16();
 // The fastest that this machine has; kUnavailable if it has only the portable one.
 const PanelEngine& fastest_bfloat16_panels();
 

@@ -69,36 +69,58 @@ static_assert(sizeof(TileConfig) == 64);
 
 constexpr std::int64_t kTile = 16;  // rows, and elements of a row
 
-// C (16 x 16 kV): tiles 0 to 2; A: tile 3; B: tiles 4 to 6.
-template <int kV>
+// C (16 kR x 16 kV): tiles 0 to 2 and 3 to 5; A: tile 6; B: tile 7. The second row of tiles is walked
+// backwards so that each tile of B but the first is loaded twice at most, and A once.
+template <int kR, int kV>
 HYPERLLM_AMX void amx_tile(const float* a, const float* b, std::int64_t blocks, float* c, std::int64_t stride,
                            bool add) {
   const long row = static_cast<long>(stride * 4);
+  float* second = c + kTile * stride;
   if (add) {
     _tile_loadd(0, c, row);
     if (kV > 1) _tile_loadd(1, c + kTile, row);
     if (kV > 2) _tile_loadd(2, c + 2 * kTile, row);
+    if (kR > 1) _tile_loadd(3, second, row);
+    if (kR > 1 && kV > 1) _tile_loadd(4, second + kTile, row);
+    if (kR > 1 && kV > 2) _tile_loadd(5, second + 2 * kTile, row);
   } else {
     _tile_zero(0);
-    if (kV > 1) _tile_zero(1);
-    if (kV > 2) _tile_zero(2);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
   }
   for (std::int64_t block = 0; block < blocks; ++block, a += kTile * kTile, b += kTile * kPanel) {
-    _tile_loadd(3, a, 64);
-    _tile_loadd(4, b, kPanel * 4);
-    _tile_dpbf16ps(0, 3, 4);
+    _tile_loadd(6, a, 64);
+    _tile_loadd(7, b, kPanel * 4);
+    _tile_dpbf16ps(0, 6, 7);
     if (kV > 1) {
-      _tile_loadd(5, b + kTile, kPanel * 4);
-      _tile_dpbf16ps(1, 3, 5);
+      _tile_loadd(7, b + kTile, kPanel * 4);
+      _tile_dpbf16ps(1, 6, 7);
     }
     if (kV > 2) {
-      _tile_loadd(6, b + 2 * kTile, kPanel * 4);
-      _tile_dpbf16ps(2, 3, 6);
+      _tile_loadd(7, b + 2 * kTile, kPanel * 4);
+      _tile_dpbf16ps(2, 6, 7);
     }
+    if (kR == 1) continue;
+    _tile_loadd(6, a + blocks * kTile * kTile, 64);
+    if (kV > 2) {
+      _tile_dpbf16ps(5, 6, 7);
+      _tile_loadd(7, b + kTile, kPanel * 4);
+    }
+    if (kV > 1) {
+      _tile_dpbf16ps(4, 6, 7);
+      _tile_loadd(7, b, kPanel * 4);
+    }
+    _tile_dpbf16ps(3, 6, 7);
   }
   _tile_stored(0, c, row);
   if (kV > 1) _tile_stored(1, c + kTile, row);
   if (kV > 2) _tile_stored(2, c + 2 * kTile, row);
+  if (kR > 1) _tile_stored(3, second, row);
+  if (kR > 1 && kV > 1) _tile_stored(4, second + kTile, row);
+  if (kR > 1 && kV > 2) _tile_stored(5, second + 2 * kTile, row);
 }
 
 bool ask_for_amx() {
@@ -190,19 +212,22 @@ void x86_pack_columns_amx(const float* source, std::int64_t stride, std::int64_t
 
 HYPERLLM_AMX void x86_multiply_amx(const float* a, const float* b, std::int64_t m, std::int64_t n,
                                    std::int64_t k, float* c, std::int64_t stride, bool add) {
-  alignas(64) float edge[kTile * kPanel];
+  alignas(64) float edge[2 * kTile * kPanel];
   const TileConfig config;
   _tile_loadconfig(&config);
   const std::int64_t tiles = (n + kTile - 1) / kTile, blocks = (k + kTile - 1) / kTile;
-  for (std::int64_t i = 0; i < m; i += kTile, a += blocks * kTile * kTile) {
-    const std::int64_t rows = std::min(m - i, kTile);
-    const bool whole = n == tiles * kTile && rows == kTile;
+  for (std::int64_t i = 0; i < m; i += 2 * kTile, a += 2 * blocks * kTile * kTile) {
+    const std::int64_t rows = std::min(m - i, 2 * kTile);
+    const bool two = rows > kTile, whole = n == tiles * kTile && rows % kTile == 0;
     float* out = whole ? c + i * stride : edge;
     const std::int64_t out_stride = whole ? stride : kPanel;
     const bool add_now = whole && add;
-    if (tiles == 3) amx_tile<3>(a, b, blocks, out, out_stride, add_now);
-    if (tiles == 2) amx_tile<2>(a, b, blocks, out, out_stride, add_now);
-    if (tiles == 1) amx_tile<1>(a, b, blocks, out, out_stride, add_now);
+    if (two && tiles == 3) amx_tile<2, 3>(a, b, blocks, out, out_stride, add_now);
+    if (two && tiles == 2) amx_tile<2, 2>(a, b, blocks, out, out_stride, add_now);
+    if (two && tiles == 1) amx_tile<2, 1>(a, b, blocks, out, out_stride, add_now);
+    if (!two && tiles == 3) amx_tile<1, 3>(a, b, blocks, out, out_stride, add_now);
+    if (!two && tiles == 2) amx_tile<1, 2>(a, b, blocks, out, out_stride, add_now);
+    if (!two && tiles == 1) amx_tile<1, 1>(a, b, blocks, out, out_stride, add_now);
     if (!whole) add_edge(edge, rows, n, c + i * stride, stride, add);
   }
   _tile_release();

@@ -66,7 +66,7 @@ Error make_moe_error(const torch::Tensor& semantic, const MoeOptions& options) {
 TEST(Moe, Bfloat16IsTheReferenceOnRoundedInputs) {
   const torch::Tensor semantic = uniform_tangents(70, 33, 1, Random(1, "semantic"));
   MoeOptions options{3, 4, false, MoePrecision::kBfloat16};
-  if (!kernels::has_bfloat16(kernels::Bfloat16::kAvx512) && !kernels::has_bfloat16(kernels::Bfloat16::kAmx)) {
+  if (!kernels::has_fast_bfloat16()) {
     EXPECT_EQ(make_moe_error(semantic, options).code(), ErrorCode::kUnavailable);
     GTEST_SKIP() << "this CPU has no bfloat16";
   }

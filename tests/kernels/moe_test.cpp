@@ -149,7 +149,7 @@ TEST(Moe, Bfloat16StaysNearFloat64) {
 TEST(Moe, TheProcessorsBfloat16IsThePortableOne) {
   for (Bfloat16 kind : bfloat16_kinds())
     for (const MoeShape& shape : shapes()) {
-      if (kind == Bfloat16::kPortable || shape.rows * shape.input * shape.stacked() > 500000) continue;
+      if (kind == Bfloat16::kPortable || shape.rows * shape.input * shape.stacked() > 200000) continue;
       SCOPED_TRACE(std::string(bfloat16_panels(kind).name) + ", " + text(shape));
       const Problem problem(shape);
       const Results expected = results(problem, bfloat16_panels(Bfloat16::kPortable)),
