@@ -1,6 +1,5 @@
-// The kernels at Amazon-Beauty's size: 10,553 users, 6,086 items, 6,418 tags, 49 dimensions; the first phase
-// has 16,639 rows of 256 or 3,072 semantic dimensions and 16 experts. Each result is checked before it is
-// timed.
+// The kernels at Amazon-Beauty's size: 10,553 users, 6,086 items, 6,418 tags, 49 dimensions. Each result is
+// checked before it is timed.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/lorentz_rows.h"
-#include "hyperllm/kernels/moe.h"
 #include "hyperllm/kernels/propagate.h"
 #include "tests/support/points.h"
 #include "tests/support/small_graph.h"
@@ -19,7 +17,7 @@
 namespace hyperllm::kernels {
 namespace {
 
-constexpr std::int64_t kUsers = 10553, kItems = 6086, kTags = 6418, kDim = 49, kExperts = 16, kEdges = 69000;
+constexpr std::int64_t kUsers = 10553, kItems = 6086, kTags = 6418, kDim = 49, kEdges = 69000;
 
 using Floats = std::vector<float>;
 
@@ -130,40 +128,6 @@ void rsgd_step(benchmark::State& state) {
   set_rates(state, 19.0 * static_cast<double>(x.size()));
 }
 
-// Arguments: threads, semantic dimensions, 1 for forward and backward.
-void moe(benchmark::State& state) {
-  set_num_threads(static_cast<int>(state.range(0)));
-  const MoeShape shape{kUsers + kItems, state.range(1), kExperts, kDim};
-  const double scale = 1 / std::sqrt(static_cast<double>(shape.input));
-  const Floats s = test::normal_floats(shape.rows * shape.input, 1),
-               weights = test::normal_floats(shape.stacked() * shape.input, 2, scale),
-               bias = test::normal_floats(shape.stacked(), 3),
-               grad = test::normal_floats(shape.rows * kDim, 4);
-  Floats activations(static_cast<std::size_t>(shape.rows * shape.stacked())), x(grad.size());
-  moe_forward(shape, s, weights, bias, activations, x);
-  std::vector<double> linear;  // of the last row
-  for (std::int64_t k = 0; k < shape.stacked(); ++k) {
-    linear.push_back(bias[k]);
-    for (std::int64_t j = 0; j < shape.input; ++j)
-      linear.back() +=
-          static_cast<double>(weights[k * shape.input + j]) * s[(shape.rows - 1) * shape.input + j];
-  }
-  double gates = 0, out = 0;
-  for (std::int64_t k = 0; k < kExperts; ++k) {
-    gates += std::exp(linear[k]);
-    out += std::exp(linear[k]) * linear[kExperts + k * kDim];
-  }
-  if (!close(x[(shape.rows - 1) * kDim], out / gates)) return state.SkipWithError("the mixture is wrong");
-  Floats gw(weights.size()), gb(bias.size());
-  for (auto _ : state) {
-    moe_forward(shape, s, weights, bias, activations, x);
-    if (state.range(2)) moe_backward(shape, s, weights, grad, activations, gw, gb, {});
-    benchmark::DoNotOptimize(x.data());
-  }
-  set_rates(state,
-            (state.range(2) ? 4.0 : 2.0) * static_cast<double>(shape.rows * shape.input * shape.stacked()));
-}
-
 #define HYPERLLM_KERNEL_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
 
 HYPERLLM_KERNEL_BENCHMARK(contrast)
@@ -179,12 +143,6 @@ HYPERLLM_KERNEL_BENCHMARK(propagate)
     ->Args({2, 3, 1});
 HYPERLLM_KERNEL_BENCHMARK(rows_there_and_back)->ArgName("threads")->Arg(1)->Arg(2);
 HYPERLLM_KERNEL_BENCHMARK(rsgd_step)->ArgName("threads")->Arg(1)->Arg(2);
-HYPERLLM_KERNEL_BENCHMARK(moe)
-    ->ArgNames({"threads", "input", "backward"})
-    ->Args({1, 256, 0})
-    ->Args({1, 256, 1})
-    ->Args({2, 256, 1})
-    ->Args({2, 3072, 1});
 
 }  // namespace
 }  // namespace hyperllm::kernels

@@ -10,6 +10,7 @@
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/random.h"
+#include "hyperllm/kernels/bfloat16_x86.h"
 #include "hyperllm/kernels/blas.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -163,10 +164,10 @@ double sgemm_rate() {
   });
 }
 
-double loop_rate(double (*loop)(std::int64_t, float, float, std::int64_t*)) {
+double loop_rate(double (*loop)(std::int64_t, float, float, std::int64_t*), std::int64_t steps) {
   return median_rate([&](int) {
     std::int64_t operations = 0;
-    sink = loop(1000000, 0.5f, 1, &operations);
+    sink = loop(steps, 0.5f, 1, &operations);
     return static_cast<double>(operations);
   });
 }
@@ -177,9 +178,11 @@ double fma_loop(std::int64_t steps, float factor, float summand, std::int64_t* o
   return HWY_DYNAMIC_DISPATCH(fma_loop)(steps, factor, summand, operations);
 }
 
-double measure_fma_gflops() { return loop_rate(fma_loop); }
+double measure_fma_gflops() { return loop_rate(fma_loop, 1 << 20); }
 
-double measure_bf16_gflops() { return has_avx512_bf16() ? loop_rate(bf16_loop) : 0; }
+double measure_bf16_gflops() { return x86_has_avx512_bf16() ? loop_rate(x86_loop_avx512_bf16, 1 << 19) : 0; }
+
+double measure_amx_gflops() { return x86_has_amx_bf16() ? loop_rate(x86_loop_amx, 1 << 18) : 0; }
 
 Ceilings measure_ceilings() {
   const std::int64_t l1 = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
@@ -189,6 +192,7 @@ Ceilings measure_ceilings() {
   ceilings.threads = num_threads();
   ceilings.fma_gflops = measure_fma_gflops();
   ceilings.bf16_gflops = measure_bf16_gflops();
+  ceilings.amx_gflops = measure_amx_gflops();
   ceilings.sgemm_gflops = sgemm_rate();
   ceilings.l1_gbytes = read_rate(l1 / 2, 1 << 30);
   ceilings.l2_gbytes = read_rate(l2 / 2, 1 << 29);

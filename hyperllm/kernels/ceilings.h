@@ -11,8 +11,9 @@ namespace hyperllm::kernels {
 struct Ceilings {
   std::string simd;  // Highway's name of the instruction set in use, such as "AVX3"
   int threads = 1;
-  double fma_gflops = 0;    // float32 multiply-adds in registers
-  double bf16_gflops = 0;   // bfloat16 dot products of AVX512-BF16 in registers; 0 where the CPU has none
+  double fma_gflops = 0;  // float32 multiply-adds in registers
+  // bfloat16 dot products in registers, 0 where the CPU has none: AVX512-BF16 and AMX.
+  double bf16_gflops = 0, amx_gflops = 0;
   double sgemm_gflops = 0;  // OpenBLAS, 768 x 768 x 768, one product a thread
   // Sequential reads, each thread of its own buffer: half its L1, half its L2, four times its L2, and all
   // threads together of 256 MB. The last is memory's rate unless the last cache is larger than that.
@@ -26,16 +27,12 @@ Ceilings measure_ceilings();
 
 // Single ceilings, in about 60 ms each: for a benchmark that needs no more.
 double measure_fma_gflops();
-double measure_bf16_gflops();  // 0 where the CPU lacks AVX512-BF16
+double measure_bf16_gflops();
+double measure_amx_gflops();
 
-// Whether CPU and compiler have vdpbf16ps on 512 bits.
-bool has_avx512_bf16();
-
-// The loops being timed, for tests. Each keeps independent accumulators, element i of n starting at i, takes
-// every one through `steps` of a <- a * factor + summand, and returns their sum. `operations`: floating-point
-// operations done.
+// The loops being timed, for tests. Each keeps independent accumulators, takes every element through `steps`
+// of a <- a * factor + summand, and returns their sum; element i of n starts at i. `operations`:
+// floating-point operations done.
 double fma_loop(std::int64_t steps, float factor, float summand, std::int64_t* operations);
-// The same with a <- a + 2 * factor * summand, both rounded to bfloat16. Needs has_avx512_bf16().
-double bf16_loop(std::int64_t steps, float factor, float summand, std::int64_t* operations);
 
 }  // namespace hyperllm::kernels

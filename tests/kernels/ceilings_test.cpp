@@ -7,6 +7,7 @@
 #include <string>
 
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/bfloat16_x86.h"
 
 namespace hyperllm::kernels {
 namespace {
@@ -32,15 +33,27 @@ TEST(Ceilings, TheFmaLoopDoesWhatItCounts) {
   }
 }
 
+// 2.01 is not a bfloat16: the nearest is 2.015625. An accumulator gets two products a step.
 TEST(Ceilings, TheBf16LoopDoesWhatItCounts) {
-  if (!has_avx512_bf16()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
+  if (!x86_has_avx512_bf16()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
   for (int steps : {0, 1, 7}) {
     std::int64_t operations = 0;
-    bf16_loop(1, 0.5f, 1, &operations);
+    x86_loop_avx512_bf16(1, 0.5f, 1, &operations);
     const std::int64_t elements = operations / 4;
-    // 2.01 is not a bfloat16: the nearest is 2.015625.
-    EXPECT_NEAR(bf16_loop(steps, 0.5f, 2.01f, &operations), expected_sum(elements, steps, 1, 2.015625), 1e-3);
+    EXPECT_NEAR(x86_loop_avx512_bf16(steps, 0.5f, 2.01f, &operations),
+                expected_sum(elements, steps, 1, 2.015625), 1e-3);
     EXPECT_EQ(operations, 4 * elements * steps);
+  }
+}
+
+// Four accumulators of 16 x 16, each getting 32 products a step.
+TEST(Ceilings, TheAmxLoopDoesWhatItCounts) {
+  if (!x86_has_amx_bf16()) GTEST_SKIP() << "this CPU has no AMX";
+  for (int steps : {0, 1, 7}) {
+    std::int64_t operations = 0;
+    EXPECT_NEAR(x86_loop_amx(steps, 0.5f, 2.01f, &operations), 4 * expected_sum(256, steps, 1, 16 * 2.015625),
+                1e-1);
+    EXPECT_EQ(operations, 4 * 256 * 64 * steps);
   }
 }
 
@@ -57,7 +70,8 @@ TEST(Ceilings, AreThere) {
     EXPECT_GT(rate, 0.1);
     EXPECT_LT(rate, 1e6);
   }
-  EXPECT_EQ(ceilings.bf16_gflops > 0, has_avx512_bf16());
+  EXPECT_EQ(ceilings.bf16_gflops > 0, x86_has_avx512_bf16());
+  EXPECT_EQ(ceilings.amx_gflops > 0, x86_has_amx_bf16());
 }
 
 TEST(Ceilings, ASecondThreadDoesNotHurt) {

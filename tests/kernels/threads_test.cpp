@@ -9,7 +9,6 @@
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
-#include "hyperllm/kernels/moe.h"
 #include "hyperllm/kernels/propagate.h"
 #include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
@@ -81,25 +80,6 @@ TEST(Threads, Propagate) {
     append(sum, out);
     propagate_sum_backward(graph.view(), x, dim, 3, sum, scratch);
     append(sum, out);
-    return out;
-  });
-}
-
-TEST(Threads, Moe) {
-  const MoeShape shape{256 * 17 + 1, 6, 4, 5};
-  const Floats s = test::normal_floats(shape.rows * shape.input, 1),
-               weights = test::normal_floats(shape.stacked() * shape.input, 2),
-               bias = test::normal_floats(shape.stacked(), 3),
-               grad = test::normal_floats(shape.rows * shape.output, 4);
-  expect_same_bytes([&] {
-    Floats activations(static_cast<std::size_t>(shape.rows * shape.stacked())), x(grad.size()), out;
-    moe_forward(shape, s, weights, bias, activations, x);
-    append(x, out);
-    Floats gw(weights.size()), gb(bias.size()), gs(s.size());
-    moe_backward(shape, s, weights, grad, activations, gw, gb, gs);
-    append(gw, out);
-    append(gb, out);
-    append(gs, out);
     return out;
   });
 }

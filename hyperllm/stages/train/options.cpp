@@ -1,6 +1,7 @@
 #include "hyperllm/stages/train/options.h"
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/kernels/bfloat16.h"
 
 namespace hyperllm::stages::train {
 
@@ -55,6 +56,12 @@ FieldList TrainOptions::fields() {
       {"phase1_lr", &phase1_lr, "learning rate of phase 1"},
       {"phase1_epochs", &phase1_epochs, "at most this many in phase 1"},
       {"phase1_patience", &phase1_patience, "patience of phase 1"},
+      {"phase1_precision",
+       &phase1_precision,
+       "of the products with the semantic embeddings in phase 1; bfloat16 halves their memory and needs a "
+       "CPU "
+       "with AVX512-BF16 or AMX",
+       {"float32", "bfloat16"}},
       {"tune_semantic", &tune_semantic, "without_meta only: train the semantic embeddings too"},
       {"ease_lambda", &ease_lambda, "ridge penalty of EASE"},
       {"resume", &resume, "go on from the run folder's checkpoints"},
@@ -89,6 +96,9 @@ void TrainOptions::validate() const {
           "variant without_meta has no phase 1 to replace; leave out 'init_embeddings'");
   require(variant != "only_semantic" || init_embeddings.empty(),
           "variant only_semantic is phase 1 alone; leave out 'init_embeddings'");
+  HYPERLLM_CHECK(
+      phase1_precision == "float32" || !has_phase1() || kernels::has_fast_bfloat16(), ErrorCode::kUnavailable,
+      "train: option 'phase1_precision': this CPU has neither AVX512-BF16 nor AMX; set it to float32");
 }
 
 bool TrainOptions::uses_tags() const {
@@ -97,6 +107,7 @@ bool TrainOptions::uses_tags() const {
 }
 
 bool TrainOptions::has_phase1() const {
+  if (model == "popular" || model == "ease") return false;
   return init_embeddings.empty() && (variant == "semantic" || variant == "hyperllm" ||
                                      variant == "without_contrast" || variant == "only_semantic");
 }

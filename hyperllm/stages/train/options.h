@@ -51,6 +51,7 @@ struct TrainOptions {
   double phase1_lr = 1e-3;
   std::int64_t phase1_epochs = 500;
   std::int64_t phase1_patience = 50;
+  std::string phase1_precision = "float32";
   bool tune_semantic = false;
 
   double ease_lambda = 100;
@@ -60,7 +61,7 @@ struct TrainOptions {
   std::int64_t memory_limit = 0;
 
   FieldList fields();
-  // Throws kInvalidArgument naming the option and its valid range.
+  // Throws kInvalidArgument naming the option and its valid range; kUnavailable for what this CPU cannot do.
   void validate() const;
 
   // What the variant means.

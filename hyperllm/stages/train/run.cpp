@@ -174,7 +174,10 @@ class Trainer {
     const Phase phase{"phase1",           options_.phase1_objective, options_.phase1_margin,
                       options_.phase1_lr, options_.phase1_epochs,    options_.phase1_patience};
     const bool last = options_.variant == "only_semantic";
-    HyperLlm framework = make_framework(phase, moe(false), std::nullopt);
+    const frameworks::MoePrecision precision = options_.phase1_precision == "bfloat16"
+                                                   ? frameworks::MoePrecision::kBfloat16
+                                                   : frameworks::MoePrecision::kFloat32;
+    HyperLlm framework = make_framework(phase, moe(false, precision), std::nullopt);
     const Outcome outcome = fit(framework, phase, nullptr, "phase1.safetensors", "phase1.metrics.jsonl");
     start_ = framework.tangents();
     const std::int64_t users = data_.num_users(), items = data_.num_items();
@@ -190,7 +193,7 @@ class Trainer {
         method(phase) == "adam" ? frameworks::Storage::kTangents : frameworks::Storage::kPoints;
     std::unique_ptr<frameworks::Embeddings> embeddings;
     if (options_.variant == "without_meta") {
-      embeddings = moe(options_.tune_semantic);
+      embeddings = moe(options_.tune_semantic, frameworks::MoePrecision::kFloat32);
     } else {
       embeddings = frameworks::make_table("id_embeddings", initial_tangents(), storage,
                                           manifold::Curvature(options_.curvature));
@@ -212,9 +215,10 @@ class Trainer {
                                         options_.init_scale, Random(seed(), "id embeddings"));
   }
 
-  std::unique_ptr<frameworks::Embeddings> moe(bool tune_semantic) const {
+  std::unique_ptr<frameworks::Embeddings> moe(bool tune_semantic, frameworks::MoePrecision precision) const {
     return frameworks::make_moe(load_semantic(embeddings_folder(options_.embeddings), data_),
-                                {options_.experts, options_.dim, tune_semantic}, Random(seed(), "experts"));
+                                {options_.experts, options_.dim, tune_semantic, precision},
+                                Random(seed(), "experts"));
   }
 
   frameworks::TagTask tag_task(frameworks::Storage storage) const {

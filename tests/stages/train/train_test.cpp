@@ -9,6 +9,7 @@
 
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/bfloat16.h"
 #include "hyperllm/stages/train/run.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
@@ -153,6 +154,23 @@ TEST_F(TrainTest, EqualRunsGiveEqualFilesForAnyNumberOfThreads) {
     EXPECT_EQ(files(folder_ / "one"), files(folder_ / "two")) << variant;
     for (const char* name : {"one", "again", "two"}) fs::remove_all(folder_ / name);
   }
+}
+
+TEST_F(TrainTest, PhaseOneInBfloat16IsNearFloat32AndTheSameForAnyNumberOfThreads) {
+  TrainOptions with = options("only_semantic", "float32");
+  const double expected = run(with, {}).valid.front().second;
+  std::map<std::string, std::string> first;
+  for (const int threads : {1, 2, 4}) {
+    with.phase1_precision = "bfloat16";
+    with.output = folder_ / ("bfloat16-" + std::to_string(threads));
+    if (!kernels::has_fast_bfloat16())
+      return fails(ErrorCode::kUnavailable, {"phase1_precision", "AVX512-BF16", "float32"}, with);
+    set_num_threads(threads);
+    EXPECT_NEAR(run(with, {}).valid.front().second, expected, 0.1);
+    if (first.empty()) first = files(with.output);
+    EXPECT_EQ(files(with.output), first) << threads << " threads";
+  }
+  EXPECT_NE(first.at("phase1/users.npy"), files(folder_ / "float32").at("phase1/users.npy"));
 }
 
 TEST_F(TrainTest, AFinishedRunIsNotTrainedAgain) {
