@@ -63,7 +63,7 @@ double difference(const Floats& a, const Floats& b) {
 
 TEST(PerTarget, PropagateGivesTheSameBits) {
   const test::SmallGraph graph(200, 1500, 1);
-  for (std::int64_t dim : {1, 3, 8, 49}) {
+  for (std::int64_t dim : {1, 3, 4, 8, 15, 16, 17, 49, 130}) {
     const Floats x = test::normal_floats(200 * dim, static_cast<std::uint64_t>(dim));
     Floats first, first_backward;
     on_every_target([&] {
