@@ -122,13 +122,19 @@ void expmap(benchmark::State& state) {
             static_cast<double>(v.size()) * (state.range(1) ? 7 : 3));
 }
 
-// Argument: threads.
+// Arguments: threads, 1 for the step with both maps. All parameters.
 void rsgd_step(benchmark::State& state) {
   use_threads(state);
-  Floats x(static_cast<std::size_t>(kParameterRows * kDim), 0.0f), buffer(x.size(), 0.0f);
+  Floats x(static_cast<std::size_t>(kParameterRows * kDim), 0.0f), buffer(x.size(), 0.0f), tangents(x.size());
   const Floats grad = test::normal_floats(static_cast<std::int64_t>(x.size()), 1, 0.1);
   RsgdStep step;
-  lorentz_rsgd(x, grad, buffer, kDim, 1, step);
+  const auto move = [&] {
+    if (state.range(1))
+      lorentz_rsgd_of_tangents(x, tangents, grad, buffer, kDim, 1, step);
+    else
+      lorentz_rsgd(x, grad, buffer, kDim, 1, step);
+  };
+  move();
   double length = 0, norm = 0;
   for (std::int64_t k = 0; k < kDim; ++k) {
     length += static_cast<double>(x[k]) * x[k];
@@ -137,10 +143,11 @@ void rsgd_step(benchmark::State& state) {
   if (!close(std::asinh(std::sqrt(length)) / (step.lr * std::sqrt(norm)), 1))
     return state.SkipWithError("the step has the wrong length");
   for (auto _ : state) {
-    lorentz_rsgd(x, grad, buffer, kDim, 1, step);
+    move();
     benchmark::DoNotOptimize(x.data());
   }
-  set_rates(state, static_cast<double>(x.size()) * 4 * 5, static_cast<double>(x.size()) * 19);
+  set_rates(state, static_cast<double>(x.size()) * 4 * (state.range(1) ? 6 : 5),
+            static_cast<double>(x.size()) * (state.range(1) ? 24 : 19));
 }
 
 #define HYPERLLM_ROWS_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
@@ -149,7 +156,7 @@ HYPERLLM_ROWS_BENCHMARK(propagate)
     ->ArgNames({"threads", "tags", "backward"})
     ->ArgsProduct({{1, 2}, {0, 1}, {0, 1}});
 HYPERLLM_ROWS_BENCHMARK(expmap)->ArgNames({"threads", "backward"})->ArgsProduct({{1, 2}, {0, 1}});
-HYPERLLM_ROWS_BENCHMARK(rsgd_step)->ArgName("threads")->Arg(1)->Arg(2);
+HYPERLLM_ROWS_BENCHMARK(rsgd_step)->ArgNames({"threads", "tangents"})->ArgsProduct({{1, 2}, {0, 1}});
 
 }  // namespace
 }  // namespace hyperllm::kernels

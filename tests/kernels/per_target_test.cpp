@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hyperllm/kernels/contrast.h"
+#include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/kernels/propagate.h"
 #include "tests/support/points.h"
 #include "tests/support/small_graph.h"
@@ -76,6 +77,27 @@ TEST(PerTarget, PropagateGivesTheSameBits) {
       }
       EXPECT_EQ(out, first) << "dim " << dim;
       EXPECT_EQ(back, first_backward) << "dim " << dim;
+    });
+  }
+}
+
+TEST(PerTarget, RowsAgree) {
+  for (std::int64_t dim : {1, 7, 8, 17, 49}) {
+    SCOPED_TRACE(dim);
+    const std::int64_t rows = 37;
+    const Floats start = test::random_points(rows, dim, 1, 5, 1), grad = test::normal_floats(rows * dim, 2);
+    std::vector<Floats> first;
+    on_every_target([&] {
+      std::vector<Floats> results(6, Floats(start.size()));
+      expmap0(start, dim, 1, 1.5, results[0]);
+      expmap0_backward(start, grad, dim, 1, 1.5, results[1]);
+      logmap0(start, dim, 1, results[2]);
+      Floats x = start, buffer = grad;
+      lorentz_rsgd_of_tangents(x, results[3], grad, buffer, dim, 1, RsgdStep{});
+      results[4] = x;
+      results[5] = buffer;
+      if (first.empty()) first = results;
+      for (std::size_t i = 0; i < results.size(); ++i) EXPECT_LT(difference(results[i], first[i]), 2e-7) << i;
     });
   }
 }

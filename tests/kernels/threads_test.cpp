@@ -121,6 +121,10 @@ TEST(Threads, RowsAndSteps) {
     lorentz_rsgd(x, grad, buffer, dim, 1, RsgdStep{});
     append(x, out);
     append(buffer, out);
+    lorentz_rsgd_of_tangents(x, result, grad, buffer, dim, 1, RsgdStep{});
+    append(x, out);
+    append(buffer, out);
+    append(result, out);
     return out;
   });
 }
