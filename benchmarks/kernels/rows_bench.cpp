@@ -11,8 +11,10 @@
 
 #include "benchmarks/training/catalogue.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/kernels/propagate.h"
+#include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
 
 namespace hyperllm::kernels {
@@ -150,6 +152,53 @@ void rsgd_step(benchmark::State& state) {
             static_cast<double>(x.size()) * (state.range(1) ? 24 : 19));
 }
 
+// Arguments: threads, 1 for the backward pass. 4,096 triplets of users and items.
+void triplet(benchmark::State& state) {
+  use_threads(state);
+  constexpr std::int64_t kCount = benchmarks::kBatch, kRows = kUsers + kItems;
+  const Floats h = test::random_points(kRows, kDim, 1, 1.5, 1);
+  std::vector<std::int32_t> ids[3];
+  for (std::uint64_t i = 0; i < 3; ++i)
+    for (std::int64_t id : test::random_targets(kCount, i == 0 ? kUsers : kItems, i))
+      ids[i].push_back(static_cast<std::int32_t>(i == 0 ? id : kUsers + id));
+  const TripletIds triplets{ids[0], ids[1], ids[2]};
+  std::vector<TripletTerm> terms(kCount);
+  Floats grad(h.size());
+  const double loss = triplet_hinge(h, kDim, 1, triplets, 20, terms);  // every hinge open
+  triplet_hinge(h, kDim, 1, {ids[0], ids[2], ids[1]}, 20, terms);
+  if (!close(loss + triplet_hinge(h, kDim, 1, {ids[0], ids[2], ids[1]}, 20, terms), 40.0 * kCount))
+    return state.SkipWithError("the loss is wrong");
+  triplet_hinge(h, kDim, 1, triplets, 1.6, terms);
+  for (auto _ : state) {
+    if (state.range(1))
+      triplet_hinge_backward(h, kDim, 1, triplets, terms, 1, grad);
+    else
+      benchmark::DoNotOptimize(triplet_hinge(h, kDim, 1, triplets, 1.6, terms));
+    benchmark::DoNotOptimize(grad.data());
+  }
+  const double gathered = static_cast<double>(kCount * kDim) * 4;
+  set_rates(state, state.range(1) ? gathered * 4 + static_cast<double>(grad.size()) * 8 : gathered * 3,
+            static_cast<double>(kCount * kDim) * (state.range(1) ? 8 : 16));
+}
+
+// Argument: threads. Users and items, as the softmax objective trains them.
+void adam_step(benchmark::State& state) {
+  use_threads(state);
+  Floats x(static_cast<std::size_t>((kUsers + kItems) * kDim), 0.0f), first(x.size(), 0.0f), second = first;
+  const Floats grad = test::normal_floats(static_cast<std::int64_t>(x.size()), 1);
+  AdamStep step;
+  adam(x, grad, first, second, step);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (std::abs(grad[i]) > 1e-3 && !close(std::abs(x[i]), step.lr))
+      return state.SkipWithError("the first step has the wrong length");
+  for (auto _ : state) {
+    ++step.t;
+    adam(x, grad, first, second, step);
+    benchmark::DoNotOptimize(x.data());
+  }
+  set_rates(state, static_cast<double>(x.size()) * 4 * 7, static_cast<double>(x.size()) * 13);
+}
+
 #define HYPERLLM_ROWS_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
 
 HYPERLLM_ROWS_BENCHMARK(propagate)
@@ -157,6 +206,8 @@ HYPERLLM_ROWS_BENCHMARK(propagate)
     ->ArgsProduct({{1, 2}, {0, 1}, {0, 1}});
 HYPERLLM_ROWS_BENCHMARK(expmap)->ArgNames({"threads", "backward"})->ArgsProduct({{1, 2}, {0, 1}});
 HYPERLLM_ROWS_BENCHMARK(rsgd_step)->ArgNames({"threads", "tangents"})->ArgsProduct({{1, 2}, {0, 1}});
+HYPERLLM_ROWS_BENCHMARK(triplet)->ArgNames({"threads", "backward"})->ArgsProduct({{1, 2}, {0, 1}});
+HYPERLLM_ROWS_BENCHMARK(adam_step)->ArgName("threads")->Arg(1)->Arg(2);
 
 }  // namespace
 }  // namespace hyperllm::kernels
