@@ -20,28 +20,39 @@ using torch::autograd::variable_list;
 class Table : public Embeddings {
  public:
   Table(std::string name, const Tensor& tangents, Storage storage, manifold::Curvature curvature)
-      : name_(std::move(name)), storage_(storage), curvature_(curvature) {
+      : name_(std::move(name)), curvature_(curvature) {
     const double no_cap = std::numeric_limits<double>::infinity();
-    value_ =
-        (storage == Storage::kPoints ? manifold::expmap0_rows(tangents, curvature, no_cap) : tangents.clone())
-            .detach()
-            .requires_grad_(true);
+    const torch::NoGradGuard no_grad;
+    if (storage == Storage::kPoints) points_ = manifold::expmap0_rows(tangents, curvature, no_cap);
+    tangents_ = tangents.detach().clone(at::MemoryFormat::Contiguous);
+    parameters_changed();
+    tangents_.requires_grad_(true);
   }
 
   std::vector<optim::Parameter> parameters() const override {
-    return {
-        {name_, value_, storage_ == Storage::kPoints ? optim::Space::kLorentz : optim::Space::kEuclidean}};
+    if (points_.defined()) return {{name_, points_, optim::Space::kLorentz, tangents_}};
+    return {{name_, tangents_, optim::Space::kEuclidean}};
   }
 
-  Tensor tangents() const override {
-    return storage_ == Storage::kPoints ? manifold::logmap0_rows(value_, curvature_) : value_;
+  Tensor tangents() const override { return tangents_; }
+
+  void parameters_changed() override {
+    if (!points_.defined()) return;
+    const torch::NoGradGuard no_grad;
+    tangents_.copy_(manifold::logmap0_rows(points_, curvature_));
+  }
+
+  void lie_in(const Tensor& place) override {
+    const torch::NoGradGuard no_grad;
+    place.copy_(tangents_);
+    tangents_.set_data(place);
   }
 
  private:
   std::string name_;
-  Storage storage_;
   manifold::Curvature curvature_;
-  Tensor value_;
+  Tensor points_;    // if the parameters are points of the hyperboloid
+  Tensor tangents_;  // the leaf
 };
 
 // Memory for results, used again once nobody else holds what was handed out.

@@ -20,6 +20,11 @@ class Embeddings {
   virtual std::vector<optim::Parameter> parameters() const = 0;
   // rows x dim tangent vectors at the origin, differentiable with respect to the parameters.
   virtual torch::Tensor tangents() const = 0;
+  // To be called after parameters were written from outside (a checkpoint, the best epoch).
+  virtual void parameters_changed() {}
+  // Asks to keep the tangents in `place` (rows x dim, contiguous) from now on, beside other tables; what
+  // computes them anew each time cannot and does not.
+  virtual void lie_in(const torch::Tensor& place) { (void)place; }
 };
 
 // How a table stores its rows: points on the hyperboloid (the paper, with Riemannian SGD) or the tangent

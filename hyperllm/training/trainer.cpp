@@ -76,6 +76,7 @@ class Run {
     }
     for (const optim::Parameter& parameter : framework_.parameters())
       copy(best(parameter.name), parameter.value);
+    framework_.parameters_changed();
     return outcome_;
   }
 
@@ -196,6 +197,7 @@ class Run {
       restore_tensor("parameter/" + parameter.name, parameter.value);
       best_.emplace_back(parameter.name, checkpoint.tensor("best/" + parameter.name).clone());
     }
+    framework_.parameters_changed();
     for (const auto& [name, tensor] : optimizer_.state()) restore_tensor("optimizer/" + name, tensor);
     optimizer_.set_steps(std::stoll(checkpoint.text("steps")));
     outcome_.epochs = std::stoll(checkpoint.text("epoch"));

@@ -56,7 +56,7 @@ TEST(Threads, SoftmaxContrast) {
 }
 
 TEST(Threads, TripletHinge) {
-  const std::int64_t rows = 100, dim = 9;
+  const std::int64_t rows = 1300, dim = 9;
   const Floats h = test::random_points(rows, dim, 1, 2, 1);
   std::vector<std::int32_t> ids[3];
   for (std::uint64_t i = 0; i < 3; ++i)
@@ -64,7 +64,9 @@ TEST(Threads, TripletHinge) {
       ids[i].push_back(static_cast<std::int32_t>(id));
   expect_same_bytes([&] {
     Floats grad(h.size()), out;
-    append(triplet_hinge(h, dim, 1, ids[0], ids[1], ids[2], 0.5, grad), out);
+    std::vector<TripletTerm> terms(ids[0].size());
+    append(triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, 0.5, terms), out);
+    triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 0.3, grad);
     append(grad, out);
     return out;
   });
@@ -101,6 +103,10 @@ TEST(Threads, RowsAndSteps) {
     lorentz_rsgd(x, grad, buffer, dim, 1, RsgdStep{});
     append(x, out);
     append(buffer, out);
+    lorentz_rsgd_of_tangents(x, result, grad, buffer, dim, 1, RsgdStep{});
+    append(x, out);
+    append(buffer, out);
+    append(result, out);
     return out;
   });
 }

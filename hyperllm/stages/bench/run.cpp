@@ -58,6 +58,7 @@ json as_json(const BenchResult& r) {
                     {"threads", c.threads},
                     {"fma_gflops", c.fma_gflops},
                     {"bf16_gflops", c.bf16_gflops},
+                    {"amx_gflops", c.amx_gflops},
                     {"sgemm_gflops", c.sgemm_gflops},
                     {"l1_gbytes", c.l1_gbytes},
                     {"l2_gbytes", c.l2_gbytes},
@@ -107,7 +108,8 @@ std::string as_text(const BenchResult& r, const BenchOptions& options) {
   std::string text;
   line(text, "machine: %s, %d threads", c.simd.c_str(), c.threads);
   line(text, "  multiply-add   %8.0f GFLOP/s   (float32 in registers)", c.fma_gflops);
-  if (c.bf16_gflops > 0) line(text, "  bfloat16 dot   %8.0f GFLOP/s", c.bf16_gflops);
+  if (c.bf16_gflops > 0) line(text, "  bfloat16 dot   %8.0f GFLOP/s   (AVX512-BF16)", c.bf16_gflops);
+  if (c.amx_gflops > 0) line(text, "  bfloat16 tiles %8.0f GFLOP/s   (AMX)", c.amx_gflops);
   line(text, "  matrix product %8.0f GFLOP/s   (OpenBLAS)", c.sgemm_gflops);
   line(text, "  read L1, L2, L3, memory: %.0f, %.0f, %.0f, %.0f GB/s; random rows of 256 bytes: %.0f GB/s",
        c.l1_gbytes, c.l2_gbytes, c.l3_gbytes, c.dram_gbytes, c.gather_gbytes);
