@@ -1,6 +1,5 @@
-// The kernels at Amazon-Beauty's size: 10,553 users, 6,086 items, 6,418 tags, 49 dimensions; the first phase
-// has 16,639 rows of 256 or 3,072 semantic dimensions and 16 experts. Each result is checked before it is
-// timed.
+// The contrast at Amazon-Beauty's size: 10,553 users, 6,086 items, 49 dimensions. Each result is checked
+// before it is timed.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -10,16 +9,12 @@
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/contrast.h"
-#include "hyperllm/kernels/lorentz_rows.h"
-#include "hyperllm/kernels/moe.h"
-#include "hyperllm/kernels/propagate.h"
 #include "tests/support/points.h"
-#include "tests/support/small_graph.h"
 
 namespace hyperllm::kernels {
 namespace {
 
-constexpr std::int64_t kUsers = 10553, kItems = 6086, kTags = 6418, kDim = 49, kExperts = 16, kEdges = 69000;
+constexpr std::int64_t kUsers = 10553, kItems = 6086, kDim = 49;
 
 using Floats = std::vector<float>;
 
@@ -68,102 +63,6 @@ void contrast(benchmark::State& state) {
   set_rates(state, 6.0 * static_cast<double>(rows * columns * (kDim + 1)));
 }
 
-// Arguments: threads, layers, 1 for the backward pass.
-void propagate(benchmark::State& state) {
-  set_num_threads(static_cast<int>(state.range(0)));
-  const std::int64_t nodes = kUsers + kItems, layers = state.range(1);
-  const test::SmallGraph graph(nodes, kEdges, 1);
-  // The rows of A sum to 1: a constant stays, and each layer adds it once more.
-  Floats x(static_cast<std::size_t>(nodes * kDim), 1.0f), out(x.size()), scratch(x.size());
-  propagate_sum(graph.view(), x, kDim, layers, out, scratch);
-  for (float value : out)
-    if (!close(value, static_cast<double>(layers))) return state.SkipWithError("the sum is wrong");
-  x = test::normal_floats(nodes * kDim, 2);
-  for (auto _ : state) {
-    if (state.range(2))
-      propagate_sum_backward(graph.view(), x, kDim, layers, out, scratch);
-    else
-      propagate_sum(graph.view(), x, kDim, layers, out, scratch);
-    benchmark::DoNotOptimize(out.data());
-  }
-  set_rates(state, 2.0 * static_cast<double>(layers * kDim) * static_cast<double>(graph.indices.size()));
-}
-
-// Argument: threads. All rows of users, items and tags.
-void rows_there_and_back(benchmark::State& state) {
-  set_num_threads(static_cast<int>(state.range(0)));
-  const Floats v = test::normal_floats((kUsers + kItems + kTags) * kDim, 1, 0.3);
-  Floats x(v.size()), back(v.size()), grad(v.size());
-  expmap0(v, kDim, 1, kNoCap, x);
-  logmap0(x, kDim, 1, back);
-  for (std::size_t i = 0; i < v.size(); ++i)
-    if (!close(back[i], v[i])) return state.SkipWithError("logmap0 does not undo expmap0");
-  for (auto _ : state) {
-    expmap0(v, kDim, 1, kNoCap, x);
-    expmap0_backward(v, x, kDim, 1, kNoCap, grad);
-    logmap0(x, kDim, 1, back);
-    logmap0_backward(x, back, kDim, 1, grad);
-    benchmark::DoNotOptimize(grad.data());
-  }
-  // A norm and a scaled row each way, two inner products and a combination each way back.
-  set_rates(state, static_cast<double>(v.size()) * (2 * (2 + 1) + 2 * (4 + 3)));
-}
-
-// Argument: threads.
-void rsgd_step(benchmark::State& state) {
-  set_num_threads(static_cast<int>(state.range(0)));
-  Floats x(static_cast<std::size_t>((kUsers + kItems) * kDim), 0.0f), buffer(x.size(), 0.0f);
-  const Floats grad = test::normal_floats(static_cast<std::int64_t>(x.size()), 1, 0.1);
-  RsgdStep step;
-  lorentz_rsgd(x, grad, buffer, kDim, 1, step);
-  double length = 0, norm = 0;
-  for (std::int64_t k = 0; k < kDim; ++k) {
-    length += static_cast<double>(x[k]) * x[k];
-    norm += static_cast<double>(grad[k]) * grad[k];
-  }
-  if (!close(std::asinh(std::sqrt(length)) / (step.lr * std::sqrt(norm)), 1))
-    return state.SkipWithError("the step has the wrong length");
-  for (auto _ : state) {
-    lorentz_rsgd(x, grad, buffer, kDim, 1, step);
-    benchmark::DoNotOptimize(x.data());
-  }
-  set_rates(state, 19.0 * static_cast<double>(x.size()));
-}
-
-// Arguments: threads, semantic dimensions, 1 for forward and backward.
-void moe(benchmark::State& state) {
-  set_num_threads(static_cast<int>(state.range(0)));
-  const MoeShape shape{kUsers + kItems, state.range(1), kExperts, kDim};
-  const double scale = 1 / std::sqrt(static_cast<double>(shape.input));
-  const Floats s = test::normal_floats(shape.rows * shape.input, 1),
-               weights = test::normal_floats(shape.stacked() * shape.input, 2, scale),
-               bias = test::normal_floats(shape.stacked(), 3),
-               grad = test::normal_floats(shape.rows * kDim, 4);
-  Floats activations(static_cast<std::size_t>(shape.rows * shape.stacked())), x(grad.size());
-  moe_forward(shape, s, weights, bias, activations, x);
-  std::vector<double> linear;  // of the last row
-  for (std::int64_t k = 0; k < shape.stacked(); ++k) {
-    linear.push_back(bias[k]);
-    for (std::int64_t j = 0; j < shape.input; ++j)
-      linear.back() +=
-          static_cast<double>(weights[k * shape.input + j]) * s[(shape.rows - 1) * shape.input + j];
-  }
-  double gates = 0, out = 0;
-  for (std::int64_t k = 0; k < kExperts; ++k) {
-    gates += std::exp(linear[k]);
-    out += std::exp(linear[k]) * linear[kExperts + k * kDim];
-  }
-  if (!close(x[(shape.rows - 1) * kDim], out / gates)) return state.SkipWithError("the mixture is wrong");
-  Floats gw(weights.size()), gb(bias.size());
-  for (auto _ : state) {
-    moe_forward(shape, s, weights, bias, activations, x);
-    if (state.range(2)) moe_backward(shape, s, weights, grad, activations, gw, gb, {});
-    benchmark::DoNotOptimize(x.data());
-  }
-  set_rates(state,
-            (state.range(2) ? 4.0 : 2.0) * static_cast<double>(shape.rows * shape.input * shape.stacked()));
-}
-
 #define HYPERLLM_KERNEL_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
 
 HYPERLLM_KERNEL_BENCHMARK(contrast)
@@ -171,20 +70,6 @@ HYPERLLM_KERNEL_BENCHMARK(contrast)
     ->Args({1, 1024, kItems})
     ->Args({2, 1024, kItems})
     ->Args({2, kUsers, kItems});
-HYPERLLM_KERNEL_BENCHMARK(propagate)
-    ->ArgNames({"threads", "layers", "backward"})
-    ->Args({1, 3, 0})
-    ->Args({1, 3, 1})
-    ->Args({2, 3, 0})
-    ->Args({2, 3, 1});
-HYPERLLM_KERNEL_BENCHMARK(rows_there_and_back)->ArgName("threads")->Arg(1)->Arg(2);
-HYPERLLM_KERNEL_BENCHMARK(rsgd_step)->ArgName("threads")->Arg(1)->Arg(2);
-HYPERLLM_KERNEL_BENCHMARK(moe)
-    ->ArgNames({"threads", "input", "backward"})
-    ->Args({1, 256, 0})
-    ->Args({1, 256, 1})
-    ->Args({2, 256, 1})
-    ->Args({2, 3072, 1});
 
 }  // namespace
 }  // namespace hyperllm::kernels

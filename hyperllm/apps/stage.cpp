@@ -11,11 +11,25 @@ namespace {
 
 // Options that decide how, never what: they are no part of a manifest.
 bool decides_result(const Field& field) {
-  static const std::set<std::string> how = {
-      "resume",      "checkpoint_seconds",  "api_key_env",       "base_url",        "store",
-      "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "tries",
-      "budget",      "input_price",         "output_price",      "retry_failed",    "local_context",
-      "dialect",     "import_batch",        "export_batch"};
+  static const std::set<std::string> how = {"resume",
+                                            "checkpoint_seconds",
+                                            "memory_limit",
+                                            "api_key_env",
+                                            "base_url",
+                                            "store",
+                                            "concurrency",
+                                            "requests_per_minute",
+                                            "tokens_per_minute",
+                                            "timeout_seconds",
+                                            "tries",
+                                            "budget",
+                                            "input_price",
+                                            "output_price",
+                                            "retry_failed",
+                                            "local_context",
+                                            "dialect",
+                                            "import_batch",
+                                            "export_batch"};
   return !how.contains(field.name);
 }
 

@@ -5,6 +5,7 @@
 #include "hyperllm/apps/stage.h"
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/metrics/evaluation_files.h"
+#include "hyperllm/stages/bench/run.h"
 #include "hyperllm/stages/embed/run.h"
 #include "hyperllm/stages/evaluate/run.h"
 #include "hyperllm/stages/extract/run.h"
@@ -227,6 +228,13 @@ class Report : public QuestionOf<stages::report::ReportOptions> {
   }
 };
 
+class Bench : public QuestionOf<stages::bench::BenchOptions> {
+ public:
+  void run(const Context& context, std::ostream& out) override {
+    out << stages::bench::run(options_, context).text;
+  }
+};
+
 template <typename Call>
 Stage stage(const char* name, const char* help) {
   return {name, help, [] { return std::make_unique<Call>(); }};
@@ -244,6 +252,8 @@ const std::vector<Stage>& all_stages() {
       stage<Evaluate>("evaluate", "Metrics of a model, ranking the whole catalogue for every user"),
       stage<Recommend>("recommend", "The best items for users, with titles"),
       stage<Report>("report", "Evaluated runs side by side"),
+      stage<Bench>("bench",
+                   "This machine: its ceilings, time and memory of training, an estimate for a dataset"),
   };
   return stages;
 }

@@ -28,17 +28,25 @@ std::string hex(const XXH128_hash_t& hash) {
 
 std::string hash_text(std::string_view bytes) { return hex(XXH3_128bits(bytes.data(), bytes.size())); }
 
+struct Hasher::State {
+  XXH3_state_t* inner = XXH3_createState();
+  ~State() { XXH3_freeState(inner); }
+};
+
+Hasher::Hasher() : state_(std::make_unique<State>()) { XXH3_128bits_reset(state_->inner); }
+Hasher::~Hasher() = default;
+void Hasher::add(std::string_view bytes) { XXH3_128bits_update(state_->inner, bytes.data(), bytes.size()); }
+std::string Hasher::text() const { return hex(XXH3_128bits_digest(state_->inner)); }
+
 std::string hash_file(const std::filesystem::path& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   HYPERLLM_CHECK(file, ErrorCode::kIo, path.string() + ": cannot open: " + std::strerror(errno) + ".");
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  XXH3_128bits_reset(state.get());
+  Hasher hasher;
   char buffer[1 << 16];
   while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get()))
-    XXH3_128bits_update(state.get(), buffer, count);
+    hasher.add({buffer, count});
   HYPERLLM_CHECK(!std::ferror(file.get()), ErrorCode::kIo, path.string() + ": cannot read.");
-  return hex(XXH3_128bits_digest(state.get()));
+  return hasher.text();
 }
 
 }  // namespace hyperllm

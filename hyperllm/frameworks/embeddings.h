@@ -20,6 +20,11 @@ class Embeddings {
   virtual std::vector<optim::Parameter> parameters() const = 0;
   // rows x dim tangent vectors at the origin, differentiable with respect to the parameters.
   virtual torch::Tensor tangents() const = 0;
+  // To be called after parameters were written from outside (a checkpoint, the best epoch).
+  virtual void parameters_changed() {}
+  // Asks to keep the tangents in `place` (rows x dim, contiguous) from now on, beside other tables; what
+  // computes them anew each time cannot and does not.
+  virtual void lie_in(const torch::Tensor& place) { (void)place; }
 };
 
 // How a table stores its rows: points on the hyperboloid (the paper, with Riemannian SGD) or the tangent
@@ -32,11 +37,19 @@ std::unique_ptr<Embeddings> make_table(std::string name, const torch::Tensor& ta
 
 // (8)-(10): x = sum_k softmax(W_g s + b_g)_k (W_k s + b_k). semantic: rows x d1, frozen unless tune_semantic.
 // Weights and biases start uniform in +-1/sqrt(d1).
+enum class MoePrecision {
+  kFloat32,
+  kBfloat16,  // both products round their inputs to bfloat16 and sum in float32; weights stay float32
+};
 struct MoeOptions {
   std::int64_t experts = 16;   // K
   std::int64_t dim = 49;       // d2 without the time coordinate
   bool tune_semantic = false;  // the second kind of the paper's "w/o Meta" ablation
+  MoePrecision precision = MoePrecision::kFloat32;
 };
+// kUnavailable for kBfloat16 where the CPU has no instructions for it; kInvalidArgument together with
+// tune_semantic. One backward pass may be outstanding at a time without a second set of buffers (rows x
+// experts (dim + 1) floats), and each can be made once.
 std::unique_ptr<Embeddings> make_moe(const torch::Tensor& semantic, const MoeOptions& options, Random random);
 
 // rows x dim, uniform in [-scale, scale).

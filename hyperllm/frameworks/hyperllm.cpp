@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "hyperllm/kernels/elementwise.h"
+#include "hyperllm/manifold/row_ranges.h"
 
 namespace hyperllm::frameworks {
 
@@ -13,6 +14,14 @@ namespace {
 Tensor rows_of(const Tensor& points, const std::vector<std::int32_t>& ids) {
   return points.index_select(0,
                              torch::tensor(std::vector<std::int64_t>(ids.begin(), ids.end()), torch::kLong));
+}
+
+// One ranking loss over both lists.
+manifold::Triplets joined(manifold::Triplets a, const manifold::Triplets& b) {
+  a.anchor.insert(a.anchor.end(), b.anchor.begin(), b.anchor.end());
+  a.positive.insert(a.positive.end(), b.positive.begin(), b.positive.end());
+  a.negative.insert(a.negative.end(), b.negative.begin(), b.negative.end());
+  return a;
 }
 
 std::string bad_row(const std::string& name, const Tensor& tensor) {
@@ -32,7 +41,15 @@ HyperLlm::HyperLlm(const HyperLlmOptions& options, std::shared_ptr<const models:
       backbone_(std::move(backbone)),
       user_item_(std::move(user_item)),
       embeddings_(std::move(embeddings)),
-      tags_(std::move(tags)) {}
+      tags_(std::move(tags)) {
+  if (!tags_) return;
+  // Nodes in the order users, items, tags: both graphs are ranges of rows of one table.
+  const std::int64_t rows = options_.num_users + options_.num_items, dim = embeddings_->tangents().size(1),
+                     tag_rows = tags_->embeddings->tangents().size(0);
+  const Tensor table = torch::empty({rows + tag_rows, dim});
+  embeddings_->lie_in(table.narrow(0, 0, rows));
+  tags_->embeddings->lie_in(table.narrow(0, rows, tag_rows));
+}
 
 std::vector<optim::Parameter> HyperLlm::parameters() const {
   std::vector<optim::Parameter> parameters = embeddings_->parameters();
@@ -52,27 +69,46 @@ Tensor HyperLlm::task_loss(const Tensor& points, const manifold::Triplets& tripl
                                     backbone_->curvature(), options_.softmax_tau);
 }
 
+Tensor HyperLlm::tag_loss(const Tensor& points, const Batch& batch) const {
+  if (options_.objective == Objective::kHinge)
+    return backbone_->ranking_loss(points, joined(batch.tag_item, batch.tag_tag), tags_->margin);
+  const std::int64_t items = options_.num_items;
+  return task_loss(points, batch.tag_item, tags_->margin, 0, items) +
+         task_loss(points, batch.tag_tag, tags_->margin, items, points.size(0) - items);
+}
+
 Tensor HyperLlm::loss(const Batch& batch) const {
   const std::int64_t users = options_.num_users, items = options_.num_items;
   const Tensor e = embeddings_->tangents();
-  const Tensor h = backbone_->encode(e, user_item_);                           // (13)
-  Tensor loss = task_loss(h, batch.user_item, options_.margin, users, items);  // L_ui
-  if (!tags_) return loss;
-
+  if (!tags_) {
+    const Tensor h = backbone_->encode(e, user_item_);                    // (13)
+    return task_loss(h, batch.user_item, options_.margin, users, items);  // (11)
+  }
   const Tensor e_tag = tags_->embeddings->tangents();
-  const Tensor h_tag =
-      backbone_->encode(torch::cat({e.narrow(0, users, items), e_tag}), tags_->graph);  // (14)
-  const Tensor tag_loss = task_loss(h_tag, batch.tag_item, tags_->margin, 0, items) +
-                          task_loss(h_tag, batch.tag_tag, tags_->margin, items, e_tag.size(0));
-  loss = loss + tags_->loss_weight * tag_loss;
+  const std::vector<Tensor> nodes = manifold::row_ranges(
+      manifold::stacked_rows(e, e_tag), {{0, users + items}, {users, items + e_tag.size(0)}});
+  Tensor h = backbone_->encode(nodes[0], user_item_);        // (13)
+  Tensor h_tag = backbone_->encode(nodes[1], tags_->graph);  // (14)
+  Tensor contrast;
   if (tags_->contrast_weight > 0) {
+    const std::vector<Tensor> of_users = manifold::row_ranges(h, {{0, users + items}, {users, items}}),
+                              of_tags = manifold::row_ranges(h_tag, {{0, h_tag.size(0)}, {0, items}});
     std::vector<std::int64_t> same(items);
     std::iota(same.begin(), same.end(), std::int64_t{0});
-    loss = loss + tags_->contrast_weight *
-                      manifold::softmax_contrast(h.narrow(0, users, items), h_tag.narrow(0, 0, items), same,
-                                                 backbone_->curvature(), tags_->contrast_tau);  // (16)
+    contrast = manifold::softmax_contrast(of_users[1], of_tags[1], same, backbone_->curvature(),
+                                          tags_->contrast_tau);  // (16)
+    h = of_users[0];
+    h_tag = of_tags[0];
   }
+  Tensor loss = task_loss(h, batch.user_item, options_.margin, users, items);  // L_ui
+  loss = loss + tags_->loss_weight * tag_loss(h_tag, batch);                   // L_tag
+  if (contrast.defined()) loss = loss + tags_->contrast_weight * contrast;
   return loss;  // (15)
+}
+
+void HyperLlm::parameters_changed() {
+  embeddings_->parameters_changed();
+  if (tags_) tags_->embeddings->parameters_changed();
 }
 
 Representations HyperLlm::representations() const {
@@ -84,7 +120,7 @@ Representations HyperLlm::representations() const {
 
 Tensor HyperLlm::tangents() const {
   const torch::NoGradGuard no_grad;
-  return embeddings_->tangents().detach().contiguous();
+  return embeddings_->tangents().detach().clone();
 }
 
 double HyperLlm::saturation() const {

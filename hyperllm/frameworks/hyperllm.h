@@ -66,6 +66,8 @@ class HyperLlm {
            graph::GraphPtr user_item, std::unique_ptr<Embeddings> embeddings, std::optional<TagTask> tags);
 
   std::vector<optim::Parameter> parameters() const;
+  // To be called after parameters were written from outside (a checkpoint, the best epoch).
+  void parameters_changed();
 
   // (11) or (15), a float64 scalar: a sum over the batch, and over all items for the contrast.
   torch::Tensor loss(const Batch& batch) const;
@@ -81,6 +83,7 @@ class HyperLlm {
  private:
   torch::Tensor task_loss(const torch::Tensor& points, const manifold::Triplets& triplets, double margin,
                           std::int64_t first_candidate, std::int64_t candidates) const;
+  torch::Tensor tag_loss(const torch::Tensor& points, const Batch& batch) const;
 
   HyperLlmOptions options_;
   std::shared_ptr<const models::Backbone> backbone_;

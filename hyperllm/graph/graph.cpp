@@ -33,7 +33,8 @@ struct PropagateSum : public torch::autograd::Function<PropagateSum> {
     return out;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    const auto holder = c10::static_intrusive_pointer_cast<GraphHolder>(context->saved_data["graph"].toCapsule());
+    const auto holder =
+        c10::static_intrusive_pointer_cast<GraphHolder>(context->saved_data["graph"].toCapsule());
     const Tensor grad = grads[0].contiguous();
     Tensor out = torch::empty_like(grad), scratch = torch::empty_like(grad);
     kernels::propagate_sum_backward(holder->graph->view(), const_floats(grad), grad.size(1),
@@ -51,7 +52,7 @@ Tensor reference_propagate_sum(const Graph& graph, const Tensor& x, std::int64_t
     for (std::int64_t e = view.indptr[row]; e < view.indptr[row + 1]; ++e) {
       rows.push_back(row);
       columns.push_back(view.indices[e]);
-      values.push_back(static_cast<double>(view.weights[e]) * view.inverse_degree[row]);
+      values.push_back((view.weights.empty() ? 1.0 : view.weights[e]) * view.inverse_degree[row]);
     }
   const Tensor row_index = torch::tensor(rows, torch::kLong).to(x.device());
   const Tensor column_index = torch::tensor(columns, torch::kLong).to(x.device());
@@ -98,9 +99,13 @@ Graph::Graph(std::int64_t nodes, std::span<const Edge> edges) : nodes_(nodes) {
     indptr_[node + 1] += indptr_[node];
     inverse_degree_.push_back(static_cast<float>(1 / degree[node]));
   }
+  if (std::all_of(weights_.begin(), weights_.end(), [](float weight) { return weight == 1; })) weights_ = {};
+  cuts_ = kernels::row_cuts(indptr_);
 }
 
-kernels::SymmetricGraph Graph::view() const { return {nodes_, indptr_, indices_, weights_, inverse_degree_}; }
+kernels::SymmetricGraph Graph::view() const {
+  return {nodes_, indptr_, indices_, weights_, inverse_degree_, cuts_};
+}
 
 GraphPtr user_item_graph(const data::Csr& train) {
   std::vector<Edge> edges;

@@ -36,8 +36,9 @@ class Graph {
   std::int64_t nodes_;
   std::vector<std::int64_t> indptr_;
   std::vector<std::int32_t> indices_;
-  std::vector<float> weights_;
+  std::vector<float> weights_;  // empty: all 1
   std::vector<float> inverse_degree_;
+  std::vector<std::int64_t> cuts_;
 };
 
 using GraphPtr = std::shared_ptr<const Graph>;

@@ -22,6 +22,15 @@ struct AdamStep {
 void adam(std::span<float> x, std::span<const float> grad, std::span<float> first, std::span<float> second,
           const AdamStep& step);
 
+// Values that belong at [first, first + values.size()) of a longer array.
+struct Piece {
+  std::int64_t first = 0;
+  std::span<const float> values;
+};
+// out = the sum of the pieces, which may overlap, 0 where there is none; a sum is taken in the order of the
+// pieces. No piece aliases out.
+void sum_pieces(std::span<const Piece> pieces, std::span<float> out);
+
 // Index of the first NaN or infinity, -1 if there is none.
 std::int64_t first_non_finite(std::span<const float> values);
 

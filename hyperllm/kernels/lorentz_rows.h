@@ -1,7 +1,8 @@
 // Row-wise maps between the tangent space at the origin and the hyperboloid of curvature -c, forward and
 // backward, and the Riemannian SGD step. Points are given by their space coordinates; every row is computed
 // in double (hub rows reach norms where float32 Lorentz products lose four digits). All spans are rows x dim,
-// row-major. Rows are independent.
+// row-major; outputs may alias inputs only where said. Rows are independent: NaN spoils its own row and no
+// other. Same bytes for any number of threads; instruction sets agree to about 1e-7.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,14 @@ struct RsgdStep {
 void lorentz_rsgd(std::span<float> x, std::span<const float> grad, std::span<float> momentum_buffer,
                   std::int64_t dim, double curvature, const RsgdStep& step);
 
-// |out - x| rows that sit on the cap: the number of rows with |v| >= max_radius.
+// The same where the loss was differentiated in the tangent vectors logmap0(x): the backward pass of that
+// map, the step, and the map of the new points, in one pass over the rows. `tangents` is overwritten with
+// logmap0 of the new x. grad: Euclidean gradient with respect to the tangents.
+void lorentz_rsgd_of_tangents(std::span<float> x, std::span<float> tangents, std::span<const float> grad,
+                              std::span<float> momentum_buffer, std::int64_t dim, double curvature,
+                              const RsgdStep& step);
+
+// The number of rows that sit on the cap: |v| >= max_radius.
 std::int64_t saturated_rows(std::span<const float> v, std::int64_t dim, double max_radius);
 
 }  // namespace hyperllm::kernels

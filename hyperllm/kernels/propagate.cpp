@@ -2,51 +2,133 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "hyperllm/base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "hyperllm/kernels/propagate.cpp"
+// clang-format off: foreach_target.h must come first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+// clang-format on
+#include <hwy/cache_control.h>
+
+#ifndef HYPERLLM_KERNELS_PROPAGATE_LAYER
+#define HYPERLLM_KERNELS_PROPAGATE_LAYER
+namespace hyperllm::kernels {
+
+// One layer: target = base + A source, or A^T source; base may be null.
+struct PropagateLayer {
+  const SymmetricGraph& graph;
+  const float* source;
+  const float* base;
+  float* target;
+  std::int64_t dim;
+  bool transposed;
+};
+
+}  // namespace hyperllm::kernels
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace hyperllm::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// sum += weight * row, multiplied and added separately: the same bits on every target.
-HWY_ATTR void add_row(float weight, const float* HWY_RESTRICT row, std::size_t dim, float* HWY_RESTRICT sum) {
-  const hn::ScalableTag<float> d;
-  const std::size_t lanes = hn::Lanes(d);
-  const auto w = hn::Set(d, weight);
-  std::size_t k = 0;
-  for (; k + lanes <= dim; k += lanes)
-    hn::StoreU(hn::Add(hn::LoadU(d, sum + k), hn::Mul(w, hn::LoadU(d, row + k))), d, sum + k);
-  for (; k < dim; ++k) sum[k] += weight * row[k];
+constexpr std::size_t kMaxVectors = 8;
+constexpr std::int64_t kAhead = 16;  // edges
+
+enum class Weights { kOne, kGiven, kByColumn, kGivenByColumn };
+
+template <Weights kWeights>
+HWY_INLINE float weight_of(const SymmetricGraph& graph, std::int64_t edge, std::int32_t column) {
+  if constexpr (kWeights == Weights::kGiven) return graph.weights[edge];
+  if constexpr (kWeights == Weights::kByColumn) return graph.inverse_degree[column];
+  if constexpr (kWeights == Weights::kGivenByColumn)
+    return graph.weights[edge] * graph.inverse_degree[column];
+  return 1;
 }
 
-// Rows [begin, end) of A x + base (normalise_rows) or A^T x + base; base may be null.
-HWY_ATTR void propagate_rows(const SymmetricGraph& graph, const float* x, std::size_t dim,
-                             bool normalise_rows, std::int64_t begin, std::int64_t end, const float* base,
-                             float* out) {
+// Columns [first, first + n) of rows [begin, end), where n takes kVectors vectors, the last of which starts
+// at `last` and may overlap the one before. The sums stay in registers while a row's edges pass.
+template <std::size_t kVectors, Weights kWeights>
+HWY_ATTR void panel(const PropagateLayer& layer, std::int64_t first, std::int64_t last, std::int64_t begin,
+                    std::int64_t end) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto at = [&](std::size_t v) {
+    return v + 1 == kVectors ? last : first + static_cast<std::int64_t>(v) * lanes;
+  };
+  const SymmetricGraph& graph = layer.graph;
+  const std::int32_t* indices = graph.indices.data();
+  const std::int64_t edges = static_cast<std::int64_t>(graph.indices.size());
   for (std::int64_t row = begin; row < end; ++row) {
-    float* sum = out + row * static_cast<std::int64_t>(dim);
-    std::fill(sum, sum + dim, 0.0f);
+    hn::Vec<decltype(d)> sum[kVectors];
+    for (std::size_t v = 0; v < kVectors; ++v) sum[v] = hn::Zero(d);
     for (std::int64_t e = graph.indptr[row]; e < graph.indptr[row + 1]; ++e) {
-      const std::int32_t j = graph.indices[e];
-      const float weight = normalise_rows ? graph.weights[e] : graph.weights[e] * graph.inverse_degree[j];
-      add_row(weight, x + j * static_cast<std::int64_t>(dim), dim, sum);
+      const float* next = layer.source + indices[std::min(e + kAhead, edges - 1)] * layer.dim;
+      for (std::size_t v = 0; v < kVectors; ++v)
+        hwy::Prefetch(next + (v + 1 == kVectors ? last + lanes - 1 : at(v)));
+      const std::int32_t j = indices[e];
+      const float* source = layer.source + j * layer.dim;
+      const auto weight = hn::Set(d, weight_of<kWeights>(graph, e, j));
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        const auto value = hn::LoadU(d, source + at(v));
+        sum[v] = hn::Add(sum[v], kWeights == Weights::kOne ? value : hn::Mul(weight, value));
+      }
     }
-    const float scale = normalise_rows ? graph.inverse_degree[row] : 1.0f;
-    if (base) {
-      const float* b = base + row * static_cast<std::int64_t>(dim);
-      for (std::size_t k = 0; k < dim; ++k) sum[k] = sum[k] * scale + b[k];
-    } else {
-      for (std::size_t k = 0; k < dim; ++k) sum[k] *= scale;
+    const auto scale = hn::Set(d, layer.transposed ? 1.0f : graph.inverse_degree[row]);
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      sum[v] = hn::Mul(sum[v], scale);
+      if (layer.base) sum[v] = hn::Add(sum[v], hn::LoadU(d, layer.base + row * layer.dim + at(v)));
     }
+    for (std::size_t v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, layer.target + row * layer.dim + at(v));
   }
+}
+
+// The same one column at a time, for rows shorter than a vector.
+template <Weights kWeights>
+HWY_ATTR void narrow(const PropagateLayer& layer, std::int64_t begin, std::int64_t end) {
+  const SymmetricGraph& graph = layer.graph;
+  for (std::int64_t row = begin; row < end; ++row)
+    for (std::int64_t k = 0; k < layer.dim; ++k) {
+      float sum = 0;
+      for (std::int64_t e = graph.indptr[row]; e < graph.indptr[row + 1]; ++e) {
+        const std::int32_t j = graph.indices[e];
+        sum += weight_of<kWeights>(graph, e, j) * layer.source[j * layer.dim + k];
+      }
+      sum *= layer.transposed ? 1.0f : graph.inverse_degree[row];
+      layer.target[row * layer.dim + k] = layer.base ? sum + layer.base[row * layer.dim + k] : sum;
+    }
+}
+
+template <Weights kWeights, std::size_t... kCounts>
+HWY_ATTR void panel_of(std::index_sequence<kCounts...>, std::size_t vectors, const PropagateLayer& layer,
+                       std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) {
+  ((vectors == kCounts + 1 ? panel<kCounts + 1, kWeights>(layer, first, last, begin, end) : void()), ...);
+}
+
+template <Weights kWeights>
+HWY_ATTR void rows_of(const PropagateLayer& layer, std::int64_t begin, std::int64_t end) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+  if (layer.dim < lanes) return narrow<kWeights>(layer, begin, end);
+  for (std::int64_t first = 0; first < layer.dim;) {
+    const std::int64_t left = (layer.dim - first + lanes - 1) / lanes;
+    const std::int64_t vectors = std::min<std::int64_t>(left, kMaxVectors);
+    const std::int64_t last = vectors == left ? layer.dim - lanes : first + (vectors - 1) * lanes;
+    panel_of<kWeights>(std::make_index_sequence<kMaxVectors>(), static_cast<std::size_t>(vectors), layer,
+                       first, last, begin, end);
+    first += vectors * lanes;
+  }
+}
+
+HWY_ATTR void propagate_rows(const PropagateLayer& layer, std::int64_t begin, std::int64_t end) {
+  const bool given = !layer.graph.weights.empty();
+  if (layer.transposed)
+    given ? rows_of<Weights::kGivenByColumn>(layer, begin, end)
+          : rows_of<Weights::kByColumn>(layer, begin, end);
+  else
+    given ? rows_of<Weights::kGiven>(layer, begin, end) : rows_of<Weights::kOne>(layer, begin, end);
 }
 
 }  // namespace hyperllm::kernels::HWY_NAMESPACE
@@ -59,30 +141,19 @@ HWY_EXPORT(propagate_rows);
 
 namespace {
 
-constexpr std::int64_t kEdgesPerBlock = 8192;
-
-// Row ranges with about kEdgesPerBlock edges each.
-std::vector<std::int64_t> row_cuts(const SymmetricGraph& graph) {
-  std::vector<std::int64_t> cuts = {0};
-  for (std::int64_t row = 0; row < graph.nodes; ++row)
-    if (row + 1 == graph.nodes || graph.indptr[row + 1] - graph.indptr[cuts.back()] >= kEdgesPerBlock)
-      cuts.push_back(row + 1);
-  return cuts;
-}
+// A row costs about as much as this many edges beside its own.
+constexpr std::int64_t kEdgesPerRow = 4, kWorkPerBlock = 16384;
 
 void horner(const SymmetricGraph& graph, std::span<const float> x, std::int64_t dim, std::int64_t layers,
-            std::span<float> out, std::span<float> scratch, bool normalise_rows) {
-  const std::vector<std::int64_t> cuts = row_cuts(graph);
+            std::span<float> out, std::span<float> scratch, bool transposed) {
   const float* source = x.data();
   // The last layer must land in `out`.
   float* target = layers % 2 == 1 ? out.data() : scratch.data();
   float* other = layers % 2 == 1 ? scratch.data() : out.data();
-  for (std::int64_t layer = 1; layer <= layers; ++layer) {
-    const float* base = layer < layers ? x.data() : nullptr;
-    parallel_blocks(static_cast<std::int64_t>(cuts.size()) - 1, [&](std::int64_t block) {
-      HWY_DYNAMIC_DISPATCH(propagate_rows)
-      (graph, source, static_cast<std::size_t>(dim), normalise_rows, cuts[block], cuts[block + 1], base,
-       target);
+  for (std::int64_t left = layers; left > 0; --left) {
+    const PropagateLayer layer{graph, source, left > 1 ? x.data() : nullptr, target, dim, transposed};
+    parallel_blocks(static_cast<std::int64_t>(graph.cuts.size()) - 1, [&](std::int64_t block) {
+      HWY_DYNAMIC_DISPATCH(propagate_rows)(layer, graph.cuts[block], graph.cuts[block + 1]);
     });
     source = target;
     std::swap(target, other);
@@ -91,14 +162,27 @@ void horner(const SymmetricGraph& graph, std::span<const float> x, std::int64_t 
 
 }  // namespace
 
+std::vector<std::int64_t> row_cuts(std::span<const std::int64_t> indptr) {
+  const auto nodes = static_cast<std::int64_t>(indptr.size()) - 1;
+  std::vector<std::int64_t> cuts = {0};
+  std::int64_t work = 0;
+  for (std::int64_t row = 0; row < nodes; ++row) {
+    work += indptr[row + 1] - indptr[row] + kEdgesPerRow;
+    if (row + 1 < nodes && work < kWorkPerBlock) continue;
+    cuts.push_back(row + 1);
+    work = 0;
+  }
+  return cuts;
+}
+
 void propagate_sum(const SymmetricGraph& graph, std::span<const float> x, std::int64_t dim,
                    std::int64_t layers, std::span<float> out, std::span<float> scratch) {
-  horner(graph, x, dim, layers, out, scratch, true);
+  horner(graph, x, dim, layers, out, scratch, false);
 }
 
 void propagate_sum_backward(const SymmetricGraph& graph, std::span<const float> grad, std::int64_t dim,
                             std::int64_t layers, std::span<float> out, std::span<float> scratch) {
-  horner(graph, grad, dim, layers, out, scratch, false);
+  horner(graph, grad, dim, layers, out, scratch, true);
 }
 
 }  // namespace hyperllm::kernels

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace hyperllm::kernels {
 
@@ -12,12 +13,19 @@ struct SymmetricGraph {
   std::int64_t nodes = 0;
   std::span<const std::int64_t> indptr;   // nodes + 1
   std::span<const std::int32_t> indices;  // ascending within a row, the diagonal included
-  std::span<const float> weights;         // as indices
+  std::span<const float> weights;         // as indices; empty: all 1
   std::span<const float> inverse_degree;  // nodes: 1 / row sum
+  std::span<const std::int64_t> cuts;     // row_cuts(indptr)
 };
 
+// Ascending rows, the first 0 and the last `nodes`, between which lies about the same work: whatever a row's
+// number of neighbours, the ranges can be shared out. Part of the graph, so that no call computes it again.
+std::vector<std::int64_t> row_cuts(std::span<const std::int64_t> indptr);
+
 // out = A x + A^2 x + ... + A^layers x, evaluated as A (x + A (x + ...)). x, out: nodes x dim, row-major; out
-// does not alias x. `scratch`: nodes x dim. layers >= 1. Same bytes for any number of threads.
+// does not alias x. `scratch`: nodes x dim. layers >= 1. Same bytes for any number of threads and on every
+// instruction set: an element is the sum over its row's neighbours in order, rounded after every product and
+// every sum.
 void propagate_sum(const SymmetricGraph& graph, std::span<const float> x, std::int64_t dim,
                    std::int64_t layers, std::span<float> out, std::span<float> scratch);
 

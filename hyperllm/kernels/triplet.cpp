@@ -1,63 +1,238 @@
 #include "hyperllm/kernels/triplet.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "hyperllm/base/parallel.h"
-#include "hyperllm/kernels/lorentz_pair.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hyperllm/kernels/triplet.cpp"
+// clang-format off: foreach_target.h must come first
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+
+#include "hyperllm/kernels/row_math-inl.h"
+
+#ifndef HYPERLLM_KERNELS_TRIPLET_TASKS
+#define HYPERLLM_KERNELS_TRIPLET_TASKS
 namespace hyperllm::kernels {
+
+struct TripletTask {
+  const float* h;
+  std::int64_t dim;
+  double curvature, margin;
+  const TripletIds& ids;
+  TripletTerm* terms;
+  double* losses;
+};
+
+// The open triplets of every row: entries[starts[row]] to entries[starts[row + 1]], in order. An entry is
+// 4 * triplet + role.
+struct TripletIndex {
+  std::vector<std::int32_t> starts;
+  std::vector<std::int64_t> entries;
+};
+
+struct TripletGradientTask {
+  const float* h;
+  std::int64_t dim;
+  double curvature, scale;
+  const TripletIds& ids;
+  const TripletTerm* terms;
+  const TripletIndex& index;
+  float* grad;
+};
+
+constexpr std::int64_t kAnchor = 0, kPositive = 1, kNegative = 2, kRoles = 4;
+
+}  // namespace hyperllm::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace hyperllm::kernels::HWY_NAMESPACE {
+
+struct Difference {
+  double space, squares;  // |x - y|^2, |x|^2 - |y|^2
+};
+
+HWY_INLINE Difference difference(const float* x, const float* y, std::int64_t dim) {
+  const Doubles d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto space = hn::Zero(d), squares = hn::Zero(d);
+  std::int64_t k = 0;
+  for (; k + lanes <= dim; k += lanes) {
+    const auto a = load(d, x + k), b = load(d, y + k), less = hn::Sub(a, b);
+    space = hn::MulAdd(less, less, space);
+    squares = hn::MulAdd(less, hn::Add(a, b), squares);
+  }
+  Difference out{hn::GetLane(hn::SumOfLanes(d, space)), hn::GetLane(hn::SumOfLanes(d, squares))};
+  for (; k < dim; ++k) {
+    const double a = x[k], b = y[k];
+    out.space += (a - b) * (a - b);
+    out.squares += (a - b) * (a + b);
+  }
+  return out;
+}
+
+// acosh(1 + t)^2 in place of t and its slope 2 acosh(1 + t) / sqrt(t (t + 2)), from t = <x-y,x-y>_L / 2 >= 0;
+// log1p(t + sqrt(t (t + 2))) keeps the digits near 0.
+HWY_INLINE void squared_distances(double* values, double* slopes) {
+  const Doubles d;
+  const auto two = hn::Set(d, 2);
+  for (std::int64_t i = 0; i < kTogether; i += static_cast<std::int64_t>(hn::Lanes(d))) {
+    auto t = hn::LoadU(d, values + i);
+    t = hn::IfThenElse(hn::Lt(t, hn::Zero(d)), hn::Zero(d), t);  // keeps NaN
+    const auto s = hn::Sqrt(hn::Mul(t, hn::Add(t, two)));
+    const auto a = keep_nan(d, t, hn::CallLog1p(d, hn::Add(t, s)));
+    hn::StoreU(hn::Mul(a, a), d, values + i);
+    hn::StoreU(hn::IfThenElse(hn::Lt(s, hn::Set(d, 1e-5)), hn::NegMulAdd(t, hn::Set(d, 2.0 / 3), two),
+                              hn::Div(hn::Mul(two, a), s)),
+               d, slopes + i);
+  }
+}
+
+HWY_ATTR void triplet_terms(const TripletTask& task, std::int64_t begin, std::int64_t end) {
+  const std::int64_t dim = task.dim;
+  const double c = task.curvature;
+  HWY_ALIGN double near[kTogether] = {}, far[kTogether] = {}, pull[kTogether], push[kTogether];
+  for (std::int64_t first = begin; first < end; first += kTogether) {
+    const std::int64_t count = std::min(kTogether, end - first);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t t = first + i;
+      const float *a = task.h + task.ids.anchor[t] * dim, *p = task.h + task.ids.positive[t] * dim,
+                  *n = task.h + task.ids.negative[t] * dim;
+      TripletTerm& term = task.terms[t];
+      term.anchor_time = std::sqrt(1 + c * dot(a, a, dim));
+      term.positive_time = std::sqrt(1 + c * dot(p, p, dim));
+      term.negative_time = std::sqrt(1 + c * dot(n, n, dim));
+      const auto chord = [&](const Difference& between, double other_time) {
+        const double time = between.squares / (term.anchor_time + other_time);
+        return c * (between.space - c * time * time) / 2;
+      };
+      near[i] = chord(difference(a, p, dim), term.positive_time);
+      far[i] = chord(difference(a, n, dim), term.negative_time);
+    }
+    squared_distances(near, pull);
+    squared_distances(far, push);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double loss = (near[i] - far[i]) / c + task.margin;
+      const bool closed = loss <= 0;  // NaN is open
+      task.losses[first + i] = closed ? 0 : loss;
+      task.terms[first + i].pull = closed ? 0 : pull[i] / c;
+      task.terms[first + i].push = closed ? 0 : -push[i] / c;
+    }
+  }
+}
+
+// With v = x0 y0 - c <x, y> (times of the unit hyperboloid), dv/dx = c (y0 / x0 x - y).
+HWY_ATTR void triplet_gradients(const TripletGradientTask& task, double* sum, std::int64_t begin,
+                                std::int64_t end) {
+  const std::int64_t dim = task.dim;
+  const double scale = task.scale * task.curvature;
+  for (std::int64_t row = begin; row < end; ++row) {
+    float* grad = task.grad + row * dim;
+    const std::int64_t from = task.index.starts[row], to = task.index.starts[row + 1];
+    if (from == to) {
+      std::fill(grad, grad + dim, 0.0f);
+      continue;
+    }
+    std::fill(sum, sum + dim, 0.0);
+    double own = 0;
+    const auto add = [&](double weight, std::int32_t other, double time, double other_time) HWY_ATTR {
+      own += weight * (other_time / time);
+      const float* y = task.h + other * dim;
+      for_columns(dim, [&](auto d, std::int64_t k) HWY_ATTR {
+        hn::StoreU(hn::MulAdd(hn::Set(d, weight), load(d, y + k), hn::LoadU(d, sum + k)), d, sum + k);
+      });
+    };
+    for (std::int64_t e = from; e < to; ++e) {
+      const std::int64_t t = task.index.entries[e] / kRoles, role = task.index.entries[e] % kRoles;
+      const TripletTerm& term = task.terms[t];
+      if (role == kPositive) {
+        add(term.pull, task.ids.anchor[t], term.positive_time, term.anchor_time);
+      } else if (role == kNegative) {
+        add(term.push, task.ids.anchor[t], term.negative_time, term.anchor_time);
+      } else {
+        add(term.pull, task.ids.positive[t], term.anchor_time, term.positive_time);
+        add(term.push, task.ids.negative[t], term.anchor_time, term.negative_time);
+      }
+    }
+    const float* x = task.h + row * dim;
+    for_columns(dim, [&](auto d, std::int64_t k) HWY_ATTR {
+      const auto value = hn::MulSub(hn::Set(d, own), load(d, x + k), hn::LoadU(d, sum + k));
+      store(d, hn::Mul(hn::Set(d, scale), value), grad + k);
+    });
+  }
+}
+
+}  // namespace hyperllm::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hyperllm::kernels {
+
+HWY_EXPORT(triplet_terms);
+HWY_EXPORT(triplet_gradients);
+
 namespace {
 
-// grad(x) += weight * dv/dx with v = x0 y0 - <x, y> on the unit hyperboloid.
-void add_pair_gradient(double weight, const float* x, const float* y, double x0, double y0, double curvature,
-                       std::int64_t dim, float* grad) {
-  const double along = weight * curvature * y0 / x0, across = weight * curvature;
-  for (std::int64_t k = 0; k < dim; ++k) grad[k] += static_cast<float>(along * x[k] - across * y[k]);
+constexpr std::int64_t kTripletsPerBlock = 512, kRowsPerBlock = 512;
+
+// A counting sort by row.
+void make_index(const TripletIds& ids, std::span<const TripletTerm> terms, std::int64_t rows,
+                TripletIndex& index) {
+  index.starts.assign(static_cast<std::size_t>(rows) + 2, 0);
+  std::int32_t* ends = index.starts.data() + 1;  // of row r: ends[r]; before the second pass its start
+  const auto each = [&](const auto& visit) {
+    for (std::int64_t t = 0; t < ids.size(); ++t) {
+      if (terms[t].pull == 0 && terms[t].push == 0) continue;
+      visit(ids.anchor[t], kRoles * t + kAnchor);
+      visit(ids.positive[t], kRoles * t + kPositive);
+      visit(ids.negative[t], kRoles * t + kNegative);
+    }
+  };
+  each([&](std::int32_t row, std::int64_t) { ++ends[row + 1]; });
+  for (std::int64_t row = 0; row < rows; ++row) ends[row + 1] += ends[row];
+  index.entries.resize(static_cast<std::size_t>(ends[rows]));
+  each([&](std::int32_t row, std::int64_t entry) { index.entries[ends[row]++] = entry; });
 }
 
 }  // namespace
 
-double triplet_hinge(std::span<const float> h, std::int64_t dim, double curvature,
-                     std::span<const std::int32_t> anchor, std::span<const std::int32_t> positive,
-                     std::span<const std::int32_t> negative, double margin, std::span<float> grad,
-                     std::int64_t* active) {
-  struct Term {
-    double a0, p0, n0, pull, push, loss;
-  };
-  const double scale = std::sqrt(curvature);
-  std::vector<Term> terms(anchor.size());
-  parallel_ranges(static_cast<std::int64_t>(anchor.size()), 256, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t) {
-      const float *a = &h[anchor[t] * dim], *p = &h[positive[t] * dim], *n = &h[negative[t] * dim];
-      Term& term = terms[t];
-      term.a0 = time_coordinate(a, dim, scale);
-      term.p0 = time_coordinate(p, dim, scale);
-      term.n0 = time_coordinate(n, dim, scale);
-      const PairDistance near = pair_distance(half_squared_chord(a, p, dim, term.a0, term.p0, scale));
-      const PairDistance far = pair_distance(half_squared_chord(a, n, dim, term.a0, term.n0, scale));
-      term.loss = (near.squared - far.squared) / curvature + margin;
-      term.pull = near.slope / curvature;
-      term.push = -far.slope / curvature;
-    }
+double triplet_hinge(std::span<const float> h, std::int64_t dim, double curvature, const TripletIds& ids,
+                     double margin, std::span<TripletTerm> terms, std::int64_t* active) {
+  thread_local std::vector<double> losses;  // kept between calls, as every buffer of a step
+  losses.resize(static_cast<std::size_t>(ids.size()));
+  const TripletTask task{h.data(), dim, curvature, margin, ids, terms.data(), losses.data()};
+  parallel_ranges(ids.size(), kTripletsPerBlock, [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(triplet_terms)(task, begin, end);
   });
   double loss = 0;
-  std::int64_t positives = 0;
-  // In order of the triplets: rows repeat, and sums must not depend on the threads.
-  for (std::size_t t = 0; t < terms.size(); ++t) {
-    const Term& term = terms[t];
-    if (term.loss <= 0) continue;  // keeps NaN
-    loss += term.loss;
-    ++positives;
-    if (grad.empty()) continue;
-    const std::int64_t a = anchor[t] * dim, p = positive[t] * dim, n = negative[t] * dim;
-    add_pair_gradient(term.pull, &h[a], &h[p], term.a0, term.p0, curvature, dim, &grad[a]);
-    add_pair_gradient(term.pull, &h[p], &h[a], term.p0, term.a0, curvature, dim, &grad[p]);
-    add_pair_gradient(term.push, &h[a], &h[n], term.a0, term.n0, curvature, dim, &grad[a]);
-    add_pair_gradient(term.push, &h[n], &h[a], term.n0, term.a0, curvature, dim, &grad[n]);
+  std::int64_t open = 0;
+  for (double value : losses) {
+    loss += value;
+    open += value != 0;
   }
-  if (active) *active = positives;
+  if (active) *active = open;
   return loss;
 }
 
+void triplet_hinge_backward(std::span<const float> h, std::int64_t dim, double curvature,
+                            const TripletIds& ids, std::span<const TripletTerm> terms, double scale,
+                            std::span<float> grad) {
+  thread_local TripletIndex shared;  // kept between calls
+  TripletIndex& index = shared;
+  const std::int64_t rows = static_cast<std::int64_t>(h.size()) / dim;
+  make_index(ids, terms, rows, index);
+  const TripletGradientTask task{h.data(), dim, curvature, scale, ids, terms.data(), index, grad.data()};
+  parallel_ranges(rows, kRowsPerBlock, [&](std::int64_t begin, std::int64_t end) {
+    thread_local std::vector<double> sum;
+    sum.resize(static_cast<std::size_t>(dim));
+    HWY_DYNAMIC_DISPATCH(triplet_gradients)(task, sum.data(), begin, end);
+  });
+}
+
 }  // namespace hyperllm::kernels
+#endif  // HWY_ONCE

@@ -61,19 +61,41 @@ struct Logmap0 : public torch::autograd::Function<Logmap0> {
 // The losses compute their gradients together with the value; backward only scales them.
 Tensor scaled(const Tensor& saved, const Tensor& grad) { return saved.defined() ? saved * grad : Tensor(); }
 
+// Keeps the ids for the backward pass, beside the kernel's terms.
+struct TripletHolder : torch::CustomClassHolder {
+  explicit TripletHolder(const Triplets& held) : triplets(held) {}
+  kernels::TripletIds ids() const { return {triplets.anchor, triplets.positive, triplets.negative}; }
+  const Triplets triplets;
+};
+
+std::span<kernels::TripletTerm> terms_in(const Tensor& bytes) {
+  return {static_cast<kernels::TripletTerm*>(bytes.data_ptr()),
+          static_cast<std::size_t>(bytes.numel()) / sizeof(kernels::TripletTerm)};
+}
+
 struct TripletHinge : public torch::autograd::Function<TripletHinge> {
   static Tensor forward(AutogradContext* context, const Tensor& h, const Triplets& triplets, double margin,
                         double curvature) {
     const Tensor input = h.contiguous();
-    Tensor grad = torch::zeros_like(input);
-    const double loss = kernels::triplet_hinge(const_floats(input), input.size(1), curvature, triplets.anchor,
-                                               triplets.positive, triplets.negative, margin, floats(grad));
-    context->save_for_backward({grad});
+    const auto holder = c10::make_intrusive<TripletHolder>(triplets);
+    const Tensor terms = torch::empty(
+        {triplets.size() * static_cast<std::int64_t>(sizeof(kernels::TripletTerm))}, torch::kByte);
+    const double loss = kernels::triplet_hinge(const_floats(input), input.size(1), curvature, holder->ids(),
+                                               margin, terms_in(terms));
+    context->save_for_backward({input, terms});
+    context->saved_data["triplets"] = c10::IValue::make_capsule(holder);
+    context->saved_data["curvature"] = curvature;
     return torch::scalar_tensor(loss, torch::kDouble);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    return {scaled(context->get_saved_variables()[0], grads[0].to(torch::kFloat)), Tensor(), Tensor(),
-            Tensor()};
+    const variable_list saved = context->get_saved_variables();
+    const auto holder =
+        c10::static_intrusive_pointer_cast<TripletHolder>(context->saved_data["triplets"].toCapsule());
+    Tensor grad = torch::empty_like(saved[0]);
+    kernels::triplet_hinge_backward(const_floats(saved[0]), saved[0].size(1),
+                                    context->saved_data["curvature"].toDouble(), holder->ids(),
+                                    terms_in(saved[1]), grads[0].item<double>(), floats(grad));
+    return {grad, Tensor(), Tensor(), Tensor()};
   }
 };
 

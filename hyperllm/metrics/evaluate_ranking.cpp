@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/parallel.h"
 #include "hyperllm/metrics/ranking.h"
 
 namespace hyperllm::metrics {
@@ -34,6 +35,23 @@ std::vector<Column> make_columns(const std::vector<std::string>& metrics, const 
   return columns;
 }
 
+using Ids = std::span<const std::int32_t>;
+
+constexpr std::int64_t kUsersPerBlock = 512;
+constexpr std::ptrdiff_t kFewWanted = 16;  // up to here comparing with all is faster than searching
+
+// Whether any of `wanted` is in `list`; most users' lists hold none, and then every metric is 0.
+bool any_hit(Ids list, Ids wanted) {
+  if (std::ssize(wanted) > kFewWanted)
+    return std::any_of(list.begin(), list.end(), [&](std::int32_t item) {
+      return std::binary_search(wanted.begin(), wanted.end(), item);
+    });
+  bool hit = false;
+  for (const std::int32_t item : wanted)
+    for (const std::int32_t listed : list) hit |= listed == item;
+  return hit;
+}
+
 }  // namespace
 
 double RankingValues::mean(std::string_view column) const {
@@ -54,18 +72,27 @@ RankingValues evaluate_ranking(std::span<const std::int32_t> users, std::span<co
   RankingValues result;
   const std::vector<Column> columns = make_columns(metrics, ks, result.columns);
   result.means.assign(columns.size(), 0.0);
+  std::vector<std::size_t> places;
   for (std::size_t b = 0; b < users.size(); ++b) {
-    const auto wanted = relevant.row(users[b]);
-    if (wanted.empty()) continue;
-    const auto list = ranked.subspan(b * static_cast<std::size_t>(width), static_cast<std::size_t>(width));
+    if (relevant.row(users[b]).empty()) continue;
     result.users.push_back(users[b]);
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      result.values.push_back(columns[c].metric(list, wanted, columns[c].k));
-      result.means[c] += result.values.back();
-    }
+    places.push_back(b);
   }
-  if (!result.users.empty())
-    for (double& mean : result.means) mean /= static_cast<double>(result.users.size());
+  result.values.assign(places.size() * columns.size(), 0.0);
+  parallel_ranges(std::ssize(places), kUsersPerBlock, [&](std::int64_t begin, std::int64_t end) {
+    for (auto u = static_cast<std::size_t>(begin); u < static_cast<std::size_t>(end); ++u) {
+      const Ids wanted = relevant.row(result.users[u]);
+      const Ids list =
+          ranked.subspan(places[u] * static_cast<std::size_t>(width), static_cast<std::size_t>(width));
+      if (!any_hit(list, wanted)) continue;
+      for (std::size_t c = 0; c < columns.size(); ++c)
+        result.values[u * columns.size() + c] = columns[c].metric(list, wanted, columns[c].k);
+    }
+  });
+  for (std::size_t u = 0; u < places.size(); ++u)
+    for (std::size_t c = 0; c < columns.size(); ++c) result.means[c] += result.values[u * columns.size() + c];
+  if (!places.empty())
+    for (double& mean : result.means) mean /= static_cast<double>(places.size());
   return result;
 }
 

@@ -23,8 +23,9 @@ struct RankingValues {
 
 // `ranked` is users.size() x width, row b the ranked item ids of users[b], best first, -1 as padding (what
 // retrieval::top_k gives; width may be smaller than a K when the catalogue is). `relevant`: one row a user
-// id. Users without relevant items are left out, as in RecBole. Throws kInvalidArgument for an unknown
-// metric, an empty list of metrics or Ks, K < 1.
+// id. Users without relevant items are left out, as in RecBole: one ranking of all users serves several
+// splits, whose masks are the same, one call each. Same bytes for any number of threads. Throws
+// kInvalidArgument for an unknown metric, an empty list of metrics or Ks, K < 1.
 RankingValues evaluate_ranking(std::span<const std::int32_t> users, std::span<const std::int32_t> ranked,
                                std::int64_t width, const data::Csr& relevant,
                                const std::vector<std::string>& metrics, const std::vector<std::int64_t>& ks);

@@ -12,7 +12,7 @@ using manifold::floats;
 using torch::Tensor;
 
 Tensor gradient(const Parameter& parameter) {
-  const Tensor grad = parameter.value.grad();
+  const Tensor grad = parameter.leaf().grad();
   return grad.defined() ? grad.contiguous() : torch::zeros_like(parameter.value, torch::requires_grad(false));
 }
 
@@ -26,12 +26,15 @@ class RiemannianSgd : public Optimizer {
 
   void step() override {
     if (++steps_ == 1 && options_.momentum_from_gradient)
-      for (std::size_t i = 0; i < parameters_.size(); ++i) buffers_[i].copy_(gradient(parameters_[i]));
+      for (std::size_t i = 0; i < parameters_.size(); ++i) start_buffer(parameters_[i], buffers_[i]);
     const kernels::RsgdStep step{options_.lr, options_.momentum, options_.weight_decay, options_.max_radius};
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       const Tensor grad = gradient(parameters_[i]);
       Tensor& value = parameters_[i].value;
-      if (parameters_[i].space == Space::kLorentz) {
+      if (Tensor& tangents = parameters_[i].tangents; tangents.defined()) {
+        kernels::lorentz_rsgd_of_tangents(floats(value), floats(tangents), const_floats(grad),
+                                          floats(buffers_[i]), value.size(1), options_.curvature.c, step);
+      } else if (parameters_[i].space == Space::kLorentz) {
         kernels::lorentz_rsgd(floats(value), const_floats(grad), floats(buffers_[i]), value.size(1),
                               options_.curvature.c, step);
       } else {
@@ -49,6 +52,16 @@ class RiemannianSgd : public Optimizer {
   }
 
  private:
+  void start_buffer(const Parameter& parameter, Tensor& buffer) const {
+    const Tensor grad = gradient(parameter);
+    if (parameter.tangents.defined()) {
+      kernels::logmap0_backward(const_floats(parameter.value), const_floats(grad), grad.size(1),
+                                options_.curvature.c, floats(buffer));
+    } else {
+      buffer.copy_(grad);
+    }
+  }
+
   OptimizerOptions options_;
   std::vector<Tensor> buffers_;
 };
@@ -94,7 +107,7 @@ class Adam : public Optimizer {
 }  // namespace
 
 void Optimizer::zero_grad() {
-  for (Parameter& parameter : parameters_) parameter.value.mutable_grad() = Tensor();
+  for (Parameter& parameter : parameters_) parameter.leaf().mutable_grad() = Tensor();
 }
 
 std::unique_ptr<Optimizer> make_optimizer(std::vector<Parameter> parameters,

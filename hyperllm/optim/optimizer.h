@@ -18,21 +18,27 @@ enum class Space {
   kLorentz,  // rows are points of the hyperboloid in space coordinates
 };
 
-// A leaf tensor, float32 and contiguous, with requires_grad set.
+// `value`: a leaf tensor, float32 and contiguous, with requires_grad set. Losses are differentiated in it,
+// or, for kLorentz where `tangents` is given, in that leaf, which is logmap0(value): the optimizer reads the
+// gradient there and keeps both in step, so that the map needs no pass of its own. Whoever writes into
+// `value` restores that (frameworks::HyperLlm::parameters_changed).
 struct Parameter {
   std::string name;
   torch::Tensor value;
   Space space = Space::kEuclidean;
+  torch::Tensor tangents = {};
+
+  const torch::Tensor& leaf() const { return tangents.defined() ? tangents : value; }
 };
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
 struct OptimizerOptions {
-  std::string method = "rsgd";                                  // "rsgd" | "adam"
-  double lr = 1e-3;                                             // > 0
-  double momentum = 0.95;                                       // rsgd; [0, 1)
-  // rsgd: start the momentum buffer at the first Euclidean gradient, as geoopt and so the released code do (the
-  // first gradient then counts about twice), instead of at zero.
+  std::string method = "rsgd";  // "rsgd" | "adam"
+  double lr = 1e-3;             // > 0
+  double momentum = 0.95;       // rsgd; [0, 1)
+  // rsgd: start the momentum buffer at the first Euclidean gradient, as geoopt and so the released code do
+  // (the first gradient then counts about twice), instead of at zero.
   bool momentum_from_gradient = false;
   double weight_decay = 5e-4;                                   // >= 0, added to the Euclidean gradient
   double max_radius = std::numeric_limits<double>::infinity();  // cap on the length of one retraction step

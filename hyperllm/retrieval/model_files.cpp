@@ -28,6 +28,7 @@ class LoadedEmbeddings final : public Scorer {
   void score(std::span<const std::int32_t> users, std::span<float> out) const override {
     scorer_->score(users, out);
   }
+  const InnerProducts* inner_products() const override { return scorer_->inner_products(); }
 
  private:
   artifact::Matrix users_, items_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/parallel.h"
 #include "hyperllm/retrieval/blas.h"
 
 namespace hyperllm::retrieval {
@@ -24,53 +25,35 @@ double squared_norm(Floats row) {
   return sum;
 }
 
-// Inner products of rows; Lorentz comes here too, with time as one more coordinate.
+// Lorentz comes here too, with time as one more column.
 class InnerProductScorer final : public Scorer {
  public:
-  InnerProductScorer(Floats users, Floats items, std::int64_t dim) : users_(users), items_(items), dim_(dim) {
-    use_single_threaded_blas();
-  }
-  InnerProductScorer(std::vector<float> users, std::vector<float> items, std::int64_t dim)
-      : own_users_(std::move(users)),
-        own_items_(std::move(items)),
-        users_(own_users_),
-        items_(own_items_),
-        dim_(dim) {
-    use_single_threaded_blas();
-  }
-  std::int64_t num_users() const override { return std::ssize(users_) / dim_; }
-  std::int64_t num_items() const override { return std::ssize(items_) / dim_; }
+  InnerProductScorer(Floats users, Floats items, std::int64_t dim, std::vector<float> user_times = {},
+                     std::vector<float> item_times = {})
+      : user_times_(std::move(user_times)),
+        item_times_(std::move(item_times)),
+        products_{{users, dim, user_times_}, kernels::ItemPanels({items, dim, item_times_})} {}
+  std::int64_t num_users() const override { return products_.users.count(); }
+  std::int64_t num_items() const override { return products_.items.count(); }
+  const InnerProducts* inner_products() const override { return &products_; }
 
   void score(std::span<const std::int32_t> users, std::span<float> out) const override {
-    std::vector<float> tile;
-    tile.reserve(users.size() * static_cast<std::size_t>(dim_));
-    for (const std::int32_t user : users) {
-      const Floats row = row_of(users_, user, dim_);
-      tile.insert(tile.end(), row.begin(), row.end());
-    }
-    const auto items = static_cast<blasint>(num_items());
-    const auto dim = static_cast<blasint>(dim_);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(users.size()), items, dim, 1.0F,
-                tile.data(), dim, items_.data(), dim, 0.0F, out.data(), items);
+    kernels::inner_products(products_.users, products_.items, users, out);
   }
 
  private:
-  std::vector<float> own_users_, own_items_;
-  Floats users_, items_;
-  std::int64_t dim_;
+  std::vector<float> user_times_, item_times_;
+  InnerProducts products_;
 };
 
-// Appends sign * sqrt(1/c + |x|^2) to each row.
-std::vector<float> with_time(Floats space, std::int64_t dim, double curvature, double sign) {
-  std::vector<float> points;
-  const std::int64_t rows = std::ssize(space) / dim;
-  points.reserve(static_cast<std::size_t>(rows * (dim + 1)));
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const Floats row = row_of(space, r, dim);
-    points.insert(points.end(), row.begin(), row.end());
-    points.push_back(static_cast<float>(sign * std::sqrt(1.0 / curvature + squared_norm(row))));
-  }
-  return points;
+// sign * sqrt(1/c + |x|^2) of each row.
+std::vector<float> times(Floats space, std::int64_t dim, double curvature, double sign) {
+  std::vector<float> result(space.size() / static_cast<std::size_t>(dim));
+  parallel_ranges(std::ssize(result), 1024, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r)
+      result[r] = static_cast<float>(sign * std::sqrt(1.0 / curvature + squared_norm(row_of(space, r, dim))));
+  });
+  return result;
 }
 
 // |x - y|^2 from the differences themselves: |x|^2 + |y|^2 - 2 x.y would cancel for the near pairs that
@@ -197,8 +180,8 @@ std::unique_ptr<Scorer> make_embedding_scorer(Geometry geometry, double curvatur
       curvature > 0 && std::isfinite(curvature), ErrorCode::kInvalidArgument,
       "curvature must be a positive number c (the space has curvature -c), got " + std::to_string(curvature));
   if (geometry == Geometry::kPoincare) return std::make_unique<PoincareScorer>(users, items, dim, curvature);
-  return std::make_unique<InnerProductScorer>(with_time(users, dim, curvature, -1.0),
-                                              with_time(items, dim, curvature, 1.0), dim + 1);
+  return std::make_unique<InnerProductScorer>(users, items, dim, times(users, dim, curvature, -1.0),
+                                              times(items, dim, curvature, 1.0));
 }
 
 std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, std::int64_t num_users) {

@@ -8,10 +8,17 @@
 #include <vector>
 
 #include "hyperllm/data/csr.h"
+#include "hyperllm/kernels/topk.h"
 
 namespace hyperllm::retrieval {
 
 enum class Geometry { kLorentz, kPoincare, kEuclidean };
+
+// Users and items whose score is the inner product of their rows; the items packed for the fused kernel.
+struct InnerProducts {
+  kernels::EmbeddingRows users;
+  kernels::ItemPanels items;
+};
 
 class Scorer {
  public:
@@ -21,10 +28,14 @@ class Scorer {
   // out[b * num_items + i] = score of item i for users[b]; higher is better. Only the order matters: Lorentz
   // gives <x,y>_L, Poincare minus the ratio inside its arcosh, both falling with the distance.
   virtual void score(std::span<const std::int32_t> users, std::span<float> out) const = 0;
+  // For scores that are inner products, what top_k ranks by without a score ever being stored; else null.
+  virtual const InnerProducts* inner_products() const { return nullptr; }
 };
 
 // Row-major users x dim and items x dim; the spans must outlive the scorer. Lorentz takes space coordinates
-// (time rebuilt as sqrt(1/curvature + |x|^2)).
+// (time rebuilt as sqrt(1/curvature + |x|^2)). Lorentz and Euclidean are inner products. The ball is not
+// taken to the hyperboloid: near the rim its float32 products would confuse neighbours that differences keep
+// apart.
 std::unique_ptr<Scorer> make_embedding_scorer(Geometry geometry, double curvature,
                                               std::span<const float> users, std::span<const float> items,
                                               std::int64_t dim);
@@ -39,10 +50,16 @@ struct TopK {
   std::vector<float> scores;        // users x k
 };
 
+// What a ranking leaves to the next one of the same users: its lists, a head start. Never changes a result.
+struct RankingState {
+  std::vector<std::int32_t> lists;
+};
+
 // The k best items for each user, items of the user's row in any of `masks` left out; ties go to the smaller
-// id. Works in tiles of users: memory is tile x items, never users x items. Same result for any number of
-// threads. Throws kNonFinite naming the user if a score is NaN.
+// id. Inner products run in kernels/topk.h, others in tiles of users: memory is never users x items. Same
+// result for any number of threads, and with or without `state`, which the others ignore. Throws kNonFinite
+// naming the user if a score is NaN.
 TopK top_k(const Scorer& scorer, std::span<const std::int32_t> users, std::span<const data::Csr* const> masks,
-           std::int64_t k);
+           std::int64_t k, RankingState* state = nullptr);
 
 }  // namespace hyperllm::retrieval

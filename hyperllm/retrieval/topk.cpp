@@ -39,11 +39,11 @@ bool masked(Masks masks, std::int32_t user, std::int32_t item) {
   });
 }
 
-void check_number(float score, std::int32_t user, std::int32_t item) {
-  HYPERLLM_CHECK(!std::isnan(score), ErrorCode::kNonFinite,
-                 "the score of user row " + std::to_string(user) + " for item row " + std::to_string(item) +
-                     " is not a number; the model holds a NaN or overflows: train again with a smaller "
-                     "learning rate");
+[[noreturn]] void fail_nan(std::int32_t user, std::int32_t item) {
+  throw Error(ErrorCode::kNonFinite, "the score of user row " + std::to_string(user) + " for item row " +
+                                         std::to_string(item) +
+                                         " is not a number; the model holds a NaN or overflows: train again "
+                                         "with a smaller learning rate");
 }
 
 // Leaves the k best items of one row in `best`, best first. One pass: the heap's worst score is the bar, and
@@ -54,13 +54,13 @@ void select(std::span<const float> scores, Masks masks, std::int32_t user, std::
   const auto items = static_cast<std::int32_t>(scores.size());
   std::int32_t item = 0;
   for (; item < items && best.size() < k; ++item) {
-    check_number(scores[item], user, item);
+    if (std::isnan(scores[item])) fail_nan(user, item);
     if (!masked(masks, user, item)) best.push_back({scores[item], item});
   }
   std::make_heap(best.begin(), best.end(), better);
   for (; item < items; ++item) {
     if (scores[item] <= best.front().score) continue;
-    check_number(scores[item], user, item);
+    if (std::isnan(scores[item])) fail_nan(user, item);
     if (masked(masks, user, item)) continue;
     std::pop_heap(best.begin(), best.end(), better);
     best.back() = {scores[item], item};
@@ -83,17 +83,21 @@ void check_arguments(const Scorer& scorer, std::span<const std::int32_t> users, 
                        std::to_string(scorer.num_items()) + " items");
 }
 
-}  // namespace
+void rank_inner_products(const InnerProducts& products, std::span<const std::int32_t> users, Masks masks,
+                         RankingState* state, TopK& result) {
+  std::vector<kernels::MaskRows> rows;
+  for (const data::Csr* mask : masks) rows.push_back({mask->indptr, mask->indices});
+  if (state && state->lists.size() != result.items.size()) state->lists.assign(result.items.size(), -1);
+  const auto nan =
+      kernels::masked_top_k(products.users, products.items, users, rows, result.k, result.items,
+                            result.scores, state ? std::span(state->lists) : std::span<std::int32_t>());
+  if (nan) fail_nan(users[nan->position], nan->item);
+}
 
-TopK top_k(const Scorer& scorer, std::span<const std::int32_t> users, Masks masks, std::int64_t k) {
-  check_arguments(scorer, users, masks, k);
+void rank_tiles(const Scorer& scorer, std::span<const std::int32_t> users, Masks masks, TopK& result) {
   const auto items = static_cast<std::size_t>(scorer.num_items());
   const auto tile = static_cast<std::size_t>(tile_size(scorer.num_items()));
-  const auto width = static_cast<std::size_t>(k);
-  TopK result;
-  result.k = k;
-  result.items.assign(users.size() * width, -1);
-  result.scores.assign(users.size() * width, -std::numeric_limits<float>::infinity());
+  const auto width = static_cast<std::size_t>(result.k);
   parallel_ranges(std::ssize(users), kUsersPerBlock, [&](std::int64_t begin, std::int64_t end) {
     const auto scores = std::make_unique_for_overwrite<float[]>(tile * items);
     std::vector<Candidate> best;
@@ -109,6 +113,21 @@ TopK top_k(const Scorer& scorer, std::span<const std::int32_t> users, Masks mask
       }
     }
   });
+}
+
+}  // namespace
+
+TopK top_k(const Scorer& scorer, std::span<const std::int32_t> users, Masks masks, std::int64_t k,
+           RankingState* state) {
+  check_arguments(scorer, users, masks, k);
+  TopK result;
+  result.k = k;
+  result.items.assign(users.size() * static_cast<std::size_t>(k), -1);
+  result.scores.assign(result.items.size(), -std::numeric_limits<float>::infinity());
+  if (const InnerProducts* products = scorer.inner_products())
+    rank_inner_products(*products, users, masks, state, result);
+  else
+    rank_tiles(scorer, users, masks, result);
   return result;
 }
 

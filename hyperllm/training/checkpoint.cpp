@@ -20,8 +20,12 @@ Error damaged(const std::filesystem::path& path, const std::string& problem) {
 }
 
 // `header` without the hash itself. Its keys are sorted, so its text is the same again after parsing.
-std::string hash_of(const json& header, std::string_view payload) {
-  return hash_text(header.dump() + hash_text(payload));
+std::string hash_of(const json& header, const std::string& payload_hash) {
+  return hash_text(header.dump() + payload_hash);
+}
+
+std::string_view bytes_of(const torch::Tensor& values) {
+  return {reinterpret_cast<const char*>(values.data_ptr<float>()), values.numel() * sizeof(float)};
 }
 
 torch::Tensor read_tensor(const std::filesystem::path& path, const std::string& name, const json& entry,
@@ -56,24 +60,28 @@ const torch::Tensor& Checkpoint::tensor(const std::string& name) const {
 }
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
+  // The tensors are walked twice, hashed and then written, and never copied: they may be most of the memory.
   json header;
-  std::string payload;
+  std::vector<torch::Tensor> payload;
+  Hasher hasher;
+  std::size_t size = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    const torch::Tensor values = tensor.detach().contiguous();
-    const std::size_t begin = payload.size();
-    payload.append(reinterpret_cast<const char*>(values.data_ptr<float>()), values.numel() * sizeof(float));
+    const torch::Tensor& values = payload.emplace_back(tensor.detach().contiguous());
+    const std::string_view bytes = bytes_of(values);
+    hasher.add(bytes);
     header[name] = {
-        {"dtype", "F32"}, {"shape", values.sizes().vec()}, {"data_offsets", {begin, payload.size()}}};
+        {"dtype", "F32"}, {"shape", values.sizes().vec()}, {"data_offsets", {size, size + bytes.size()}}};
+    size += bytes.size();
   }
   header["__metadata__"] = checkpoint.texts;
-  header["__metadata__"][kHashKey] = hash_of(header, payload);
+  header["__metadata__"][kHashKey] = hash_of(header, hasher.text());
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   const std::uint64_t length = text.size();
   AtomicFile file(path);
   file.write(&length, sizeof length);
   file.write(text);
-  file.write(payload);
+  for (const torch::Tensor& values : payload) file.write(bytes_of(values));
   file.commit();
 }
 
@@ -90,7 +98,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
     json header = json::parse(content.begin() + sizeof length, content.begin() + sizeof length + length);
     checkpoint.texts = header.at("__metadata__").get<std::map<std::string, std::string>>();
     header["__metadata__"].erase(kHashKey);
-    if (checkpoint.text(kHashKey) != hash_of(header, payload))
+    if (checkpoint.text(kHashKey) != hash_of(header, hash_text(payload)))
       throw damaged(path, "the content does not match its hash");
     checkpoint.texts.erase(kHashKey);
     for (const auto& [name, entry] : header.items())

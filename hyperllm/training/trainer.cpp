@@ -9,9 +9,9 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/random.h"
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
-#include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/checkpoint.h"
 
 namespace hyperllm::training {
@@ -23,6 +23,10 @@ using Clock = std::chrono::steady_clock;
 double score_of(const Metrics& metrics) {
   return std::accumulate(metrics.begin(), metrics.end(), 0.0,
                          [](double sum, const auto& metric) { return sum + metric.second; });
+}
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 std::string short_note(double loss, const Metrics& metrics) {
@@ -44,7 +48,8 @@ class Run {
         train_items_(train_items),
         valid_items_(valid_items),
         options_(options),
-        context_(context) {}
+        context_(context),
+        users_(evaluation_users(valid_items, options.eval_users, options.seed)) {}
 
   Outcome go() {
     if (options_.resume && std::filesystem::exists(options_.checkpoint)) {
@@ -62,7 +67,7 @@ class Run {
     while (outcome_.epochs < options_.epochs && !(outcome_.stopped_early = out_of_patience())) {
       run_epoch(outcome_.epochs + 1);
       progress.advance(1, note_);
-      if (finished() || seconds_since_save() >= options_.checkpoint_seconds) save();
+      if (finished() || seconds_since(saved_at_) >= options_.checkpoint_seconds) save();
       if (context_.stop.stop_requested()) {
         save();
         context_.check_stop("training", "everything up to epoch " + std::to_string(outcome_.epochs) +
@@ -71,15 +76,13 @@ class Run {
     }
     for (const optim::Parameter& parameter : framework_.parameters())
       copy(best(parameter.name), parameter.value);
+    framework_.parameters_changed();
     return outcome_;
   }
 
  private:
   bool out_of_patience() const { return outcome_.epochs - outcome_.best_epoch >= options_.patience; }
   bool finished() const { return outcome_.epochs >= options_.epochs || out_of_patience(); }
-  double seconds_since_save() const {
-    return std::chrono::duration<double>(Clock::now() - saved_at_).count();
-  }
 
   static void copy(const torch::Tensor& from, torch::Tensor to) {
     const torch::NoGradGuard no_grad;
@@ -105,7 +108,9 @@ class Run {
 
   void run_epoch(std::int64_t epoch) {
     double total = 0;
+    const Clock::time_point begin = Clock::now();
     const std::vector<frameworks::Batch> batches = sampler_.epoch(epoch);
+    const Clock::time_point sampled = Clock::now();
     for (std::size_t step = 0; step < batches.size(); ++step) {
       optimizer_.zero_grad();
       const torch::Tensor loss = framework_.loss(batches[step]);
@@ -116,6 +121,10 @@ class Run {
       total += value;
     }
     loss_ = total / static_cast<double>(batches.size());
+    outcome_.times.sampling += std::chrono::duration<double>(sampled - begin).count();
+    outcome_.times.steps += seconds_since(sampled);
+    outcome_.times.step_count += static_cast<std::int64_t>(batches.size());
+    ++outcome_.times.epochs;
     // Before anything is kept: an update may have broken the parameters after the last finite loss.
     if (!framework_.first_non_finite().empty()) fail_non_finite(epoch, batches.size() - 1);
     outcome_.epochs = epoch;
@@ -123,8 +132,11 @@ class Run {
   }
 
   void evaluate(std::int64_t epoch) {
-    const Metrics metrics =
-        rank_and_measure(framework_.representations(), curvature_, train_items_, valid_items_);
+    const Clock::time_point begin = Clock::now();
+    const Metrics metrics = rank_and_measure(framework_.representations(), curvature_, train_items_,
+                                             valid_items_, users_, &ranking_);
+    outcome_.times.evaluation += seconds_since(begin);
+    ++outcome_.times.evaluations;
     const double score = score_of(metrics);
     if (best_.empty() || score >= best_score_) {
       best_score_ = score;
@@ -185,6 +197,7 @@ class Run {
       restore_tensor("parameter/" + parameter.name, parameter.value);
       best_.emplace_back(parameter.name, checkpoint.tensor("best/" + parameter.name).clone());
     }
+    framework_.parameters_changed();
     for (const auto& [name, tensor] : optimizer_.state()) restore_tensor("optimizer/" + name, tensor);
     optimizer_.set_steps(std::stoll(checkpoint.text("steps")));
     outcome_.epochs = std::stoll(checkpoint.text("epoch"));
@@ -216,26 +229,38 @@ class Run {
   const data::Csr& valid_items_;
   const TrainerOptions& options_;
   const Context& context_;
+  const std::vector<std::int32_t> users_;  // validated on
   Outcome outcome_;
   std::vector<std::pair<std::string, torch::Tensor>> best_;
   double best_score_ = 0;
   double loss_ = 0;
   std::string note_;
+  retrieval::RankingState ranking_;  // not in checkpoints: it never changes a result
   Clock::time_point saved_at_ = Clock::now();
 };
 
 }  // namespace
 
-Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
-                         const data::Csr& mask, const data::Csr& relevant) {
-  const auto scorer = retrieval::make_embedding_scorer(
-      retrieval::Geometry::kLorentz, curvature.c, manifold::const_floats(representations.users),
-      manifold::const_floats(representations.items), representations.users.size(1));
+std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64_t most, std::uint64_t seed) {
   std::vector<std::int32_t> users;
   for (std::int64_t user = 0; user < relevant.rows; ++user)
     if (!relevant.row(user).empty()) users.push_back(static_cast<std::int32_t>(user));
+  if (most == 0 || std::ssize(users) <= most) return users;
+  Random random(seed, "evaluation users");
+  for (std::int64_t i = 0; i < most; ++i) std::swap(users[i], users[i + random.below(users.size() - i)]);
+  users.resize(most);
+  std::sort(users.begin(), users.end());
+  return users;
+}
+
+Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
+                         const data::Csr& mask, const data::Csr& relevant,
+                         std::span<const std::int32_t> users, retrieval::RankingState* state) {
+  const auto scorer = retrieval::make_embedding_scorer(
+      retrieval::Geometry::kLorentz, curvature.c, manifold::const_floats(representations.users),
+      manifold::const_floats(representations.items), representations.users.size(1));
   const data::Csr* masks[] = {&mask};
-  const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20);
+  const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20, state);
   const metrics::RankingValues values =
       metrics::evaluate_ranking(users, top.items, top.k, relevant, {"recall", "ndcg"}, {10, 20});
   Metrics metrics;
@@ -247,9 +272,10 @@ Metrics rank_and_measure(const frameworks::Representations& representations, man
 Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, const Sampler& sampler,
               manifold::Curvature curvature, const data::Csr& train_items, const data::Csr& valid_items,
               const TrainerOptions& options, const Context& context) {
-  HYPERLLM_CHECK(options.epochs >= 0 && options.patience >= 1 && options.eval_every >= 1,
-                 ErrorCode::kInvalidArgument,
-                 "training: expected epochs >= 0, patience >= 1 and eval_every >= 1");
+  HYPERLLM_CHECK(
+      options.epochs >= 0 && options.patience >= 1 && options.eval_every >= 1 && options.eval_users >= 0,
+      ErrorCode::kInvalidArgument,
+      "training: expected epochs >= 0, patience >= 1, eval_every >= 1 and eval_users >= 0");
   return Run(framework, optimizer, sampler, curvature, train_items, valid_items, options, context).go();
 }
 

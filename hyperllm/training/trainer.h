@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,20 +13,29 @@
 #include "hyperllm/data/csr.h"
 #include "hyperllm/frameworks/hyperllm.h"
 #include "hyperllm/optim/optimizer.h"
+#include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/sampler.h"
 
 namespace hyperllm::training {
 
 using Metrics = std::vector<std::pair<std::string, double>>;
 
-// Recall and NDCG at 10 and 20 on `relevant`, items of `mask` left out; by Lorentz distance.
+// Users with relevant items, ascending: all of them, or `most` drawn at random by `seed` if there are more
+// (0: all).
+std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64_t most, std::uint64_t seed);
+
+// Recall and NDCG at 10 and 20 of `users` on `relevant`, items of `mask` left out; by Lorentz distance.
+// `state`, kept from call to call with the same users, makes the next one faster and changes nothing.
 Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
-                         const data::Csr& mask, const data::Csr& relevant);
+                         const data::Csr& mask, const data::Csr& relevant,
+                         std::span<const std::int32_t> users, retrieval::RankingState* state = nullptr);
 
 struct TrainerOptions {
   std::int64_t epochs = 500;
   std::int64_t patience = 50;        // epochs without a better validation score before stopping
   std::int64_t eval_every = 1;       // epochs
+  std::int64_t eval_users = 0;       // validate on so many users, the same ones each time; 0: all
+  std::uint64_t seed = 1;            // draws them
   double checkpoint_seconds = 30;    // 0: after every epoch
   bool resume = true;                // go on from `checkpoint` if it is there
   std::filesystem::path checkpoint;  // file
@@ -34,11 +44,18 @@ struct TrainerOptions {
   std::string identity;              // options and data that a checkpoint must come from to be continued
 };
 
+// Where the time of this call went; earlier calls of a resumed run do not count.
+struct Times {
+  double sampling = 0, steps = 0, evaluation = 0;  // seconds
+  std::int64_t epochs = 0, step_count = 0, evaluations = 0;
+};
+
 struct Outcome {
   std::int64_t best_epoch = 0;  // 0: before the first step
   std::int64_t epochs = 0;      // epochs run, earlier runs included
   bool stopped_early = false;
   Metrics best;  // validation metrics of the best epoch
+  Times times;
 };
 
 // Trains until `epochs` or until `patience` runs out, then puts the parameters of the best epoch back. The

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "hyperllm/base/error.h"
+#include "hyperllm/kernels/bfloat16.h"
 #include "hyperllm/manifold/fused.h"
 
 namespace hyperllm::frameworks {
@@ -50,6 +52,83 @@ TEST(Moe, GradientsAreThoseOfTheReference) {
   ASSERT_EQ(gradients[0].size(), 3u);
   for (std::size_t i = 0; i < 3; ++i)
     EXPECT_TRUE(torch::allclose(gradients[0][i], gradients[1][i], 1e-4, 1e-6)) << i;
+}
+
+Error make_moe_error(const torch::Tensor& semantic, const MoeOptions& options) {
+  try {
+    make_moe(semantic, options, Random(1, "e"));
+  } catch (const Error& error) {
+    return error;
+  }
+  return Error(ErrorCode::kInvalidArgument, "nothing was thrown");
+}
+
+TEST(Moe, Bfloat16IsTheReferenceOnRoundedInputs) {
+  const torch::Tensor semantic = uniform_tangents(70, 33, 1, Random(1, "semantic"));
+  MoeOptions options{3, 4, false, MoePrecision::kBfloat16};
+  if (!kernels::has_fast_bfloat16()) {
+    EXPECT_EQ(make_moe_error(semantic, options).code(), ErrorCode::kUnavailable);
+    GTEST_SKIP() << "this CPU has no bfloat16";
+  }
+  const auto moe = make_moe(semantic, options, Random(1, "experts"));
+  const torch::Tensor x = moe->tangents();
+  manifold::set_force_reference(true);
+  const torch::Tensor expected = moe->tangents();
+  options.precision = MoePrecision::kFloat32;
+  const torch::Tensor exact = make_moe(semantic, options, Random(1, "experts"))->tangents();
+  manifold::set_force_reference(false);
+  EXPECT_LT((x - exact).norm().item<float>(), 5e-3 * exact.norm().item<float>());
+  EXPECT_GT((expected - exact).norm().item<float>(), 1e-5 * exact.norm().item<float>());
+  options = {3, 4, true, MoePrecision::kBfloat16};
+  EXPECT_EQ(make_moe_error(semantic, options).code(), ErrorCode::kInvalidArgument);
+}
+
+// A graph that is still alive, and tensors that were handed out, keep what they hold.
+TEST(Moe, BuffersThatAreInUseAreLeftAlone) {
+  const torch::Tensor semantic = uniform_tangents(7, 5, 1, Random(1, "semantic")),
+                      weights = uniform_tangents(7, 4, 1, Random(1, "weights"));
+  const auto moe = make_moe(semantic, {3, 4, true}, Random(1, "experts"));
+  const auto fresh = make_moe(semantic, {3, 4, true}, Random(1, "experts"));
+  const auto gradient = [](const Embeddings& of) { return of.parameters()[0].value.grad(); };
+  (fresh->tangents() * weights).sum().backward();
+  const torch::Tensor expected = gradient(*fresh);
+
+  const torch::Tensor first = (moe->tangents() * weights).sum(),
+                      second = (moe->tangents() * 2 * weights).sum();
+  torch::Tensor start;
+  {
+    const torch::NoGradGuard no_grad;
+    start = moe->tangents();
+  }
+  const torch::Tensor copy = start.clone();
+  second.backward();
+  const torch::Tensor held = gradient(*moe);
+  EXPECT_TRUE(torch::allclose(held, 2 * expected));
+  moe->parameters()[0].value.mutable_grad() = torch::Tensor();
+  first.backward();
+  EXPECT_TRUE(torch::equal(gradient(*moe), expected));
+  EXPECT_TRUE(torch::allclose(held, 2 * expected));
+  moe->parameters()[0].value.data().fill_(1);
+  const torch::Tensor other = moe->tangents();
+  EXPECT_TRUE(torch::equal(start, copy));
+  EXPECT_FALSE(torch::equal(other, copy));
+}
+
+TEST(Moe, MemoryIsUsedAgainFromStepToStep) {
+  const auto moe = make_moe(uniform_tangents(7, 5, 1, Random(1, "semantic")), {3, 4, false}, Random(1, "e"));
+  std::vector<const void*> places;
+  for (int step = 0; step < 3; ++step) {
+    for (const auto& parameter : moe->parameters()) {
+      torch::Tensor value = parameter.value;
+      value.mutable_grad() = torch::Tensor();
+    }
+    torch::Tensor x = moe->tangents();
+    x.sum().backward();
+    places.push_back(x.data_ptr());
+    places.push_back(moe->parameters()[0].value.grad().data_ptr());
+  }
+  EXPECT_EQ(places[4], places[2]);
+  EXPECT_EQ(places[5], places[3]);
 }
 
 TEST(Moe, SemanticEmbeddingsAreAParameterOnlyWhenTuned) {

@@ -1,21 +1,75 @@
 #include "hyperllm/kernels/moe.h"
 
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "hyperllm/base/error.h"
+#include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/bfloat16.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/points.h"
 
 namespace hyperllm::kernels {
 namespace {
 
+using Floats = std::vector<float>;
 using torch::Tensor;
 
-Tensor matrix(const std::vector<float>& values, std::int64_t rows, std::int64_t columns) {
+Tensor matrix(const Floats& values, std::int64_t rows, std::int64_t columns) {
   return torch::tensor(values, torch::kFloat).to(torch::kDouble).reshape({rows, columns});
 }
 
-// (8)-(10) of the paper, expert by expert.
-Tensor mixture(const MoeShape& shape, const Tensor& s, const Tensor& weights, const Tensor& bias) {
+std::vector<Bfloat16> bfloat16_kinds() {
+  std::vector<Bfloat16> kinds;
+  for (Bfloat16 kind : {Bfloat16::kPortable, Bfloat16::kAvx512, Bfloat16::kAmx})
+    if (has_bfloat16(kind)) kinds.push_back(kind);
+  return kinds;
+}
+
+std::vector<const PanelEngine*> engines() {
+  std::vector<const PanelEngine*> all = {&float_panels()};
+  for (Bfloat16 kind : bfloat16_kinds()) all.push_back(&bfloat16_panels(kind));
+  return all;
+}
+
+struct Problem {
+  explicit Problem(const MoeShape& of) : shape(of) {
+    const double scale = 1 / std::sqrt(static_cast<double>(of.input));
+    s = test::normal_floats(of.rows * of.input, 1);
+    weights = test::normal_floats(of.stacked() * of.input, 2, scale);
+    bias = test::normal_floats(of.stacked(), 3);
+    grad = test::normal_floats(of.rows * of.output, 4);
+  }
+  MoeShape shape;
+  Floats s, weights, bias, grad;
+};
+
+struct Results {
+  Floats x, weights, bias, s;
+  bool operator==(const Results&) const = default;
+};
+
+Results results(const Problem& problem, const PanelEngine& engine, bool with_inputs = true) {
+  Results out;
+  out.x.assign(problem.grad.size(), 9.0f);
+  out.weights.assign(problem.weights.size(), 9.0f);
+  out.bias.assign(problem.bias.size(), 9.0f);
+  if (with_inputs) out.s.assign(problem.s.size(), 9.0f);
+  const MoeInputs inputs(problem.s, problem.shape.rows, problem.shape.input, engine);
+  Moe moe(problem.shape, engine);
+  moe.forward(inputs, problem.weights, problem.bias, out.x, true);
+  moe.backward(inputs, problem.weights, problem.grad, out.weights, out.bias, out.s);
+  return out;
+}
+
+// (8)-(10) of the paper, expert by expert. magnitude: the same sum of absolute values, which is what rounding
+// errors are relative to.
+Tensor mixture(const MoeShape& shape, const Tensor& s, const Tensor& weights, const Tensor& bias,
+               Tensor& magnitude) {
   const std::int64_t k = shape.experts;
   const Tensor gate = torch::softmax(s.matmul(weights.narrow(0, 0, k).t()) + bias.narrow(0, 0, k), 1);
   Tensor sum;
@@ -24,54 +78,223 @@ Tensor mixture(const MoeShape& shape, const Tensor& s, const Tensor& weights, co
     const Tensor out = s.matmul(weights.narrow(0, at, shape.output).t()) + bias.narrow(0, at, shape.output);
     const Tensor part = gate.narrow(1, expert, 1) * out;
     sum = sum.defined() ? sum + part : part;
+    magnitude = magnitude.defined() ? magnitude + part.abs() : part.abs();
   }
   return sum;
 }
 
-class Moe : public ::testing::TestWithParam<MoeShape> {};
-
-TEST_P(Moe, IsTheFormulaInFloat64) {
-  const MoeShape shape = GetParam();
-  const auto s = test::normal_floats(shape.rows * shape.input, 1),
-             weights = test::normal_floats(shape.stacked() * shape.input, 2, 0.5),
-             bias = test::normal_floats(shape.stacked(), 3),
-             grad = test::normal_floats(shape.rows * shape.output, 4);
-  std::vector<float> activations(static_cast<std::size_t>(shape.rows * shape.stacked())),
-      x(grad.size(), 9.0f);
-  moe_forward(shape, s, weights, bias, activations, x);
-
-  Tensor inputs = matrix(s, shape.rows, shape.input).requires_grad_(true),
-         w = matrix(weights, shape.stacked(), shape.input).requires_grad_(true),
-         b = matrix(bias, 1, shape.stacked()).reshape({shape.stacked()}).detach().requires_grad_(true);
-  const Tensor expected = mixture(shape, inputs, w, b);
-  EXPECT_LT(test::relative_error(matrix(x, shape.rows, shape.output), expected), 1e-6);
-
-  (expected * matrix(grad, shape.rows, shape.output)).sum().backward();
-  const std::vector<float> kept = activations;
-  std::vector<float> gw(weights.size(), 9.0f), gb(bias.size(), 9.0f), gs(s.size(), 9.0f);
-  moe_backward(shape, s, weights, grad, activations, gw, gb, gs);
-  EXPECT_LT(test::relative_error(matrix(gw, shape.stacked(), shape.input), w.grad()), 1e-5);
-  EXPECT_LT(test::relative_error(matrix(gb, 1, shape.stacked())[0], b.grad()), 1e-5);
-  EXPECT_LT(test::relative_error(matrix(gs, shape.rows, shape.input), inputs.grad()), 1e-5);
-
-  std::vector<float> again = kept, gw2(gw.size()), gb2(gb.size());
-  moe_backward(shape, s, weights, grad, again, gw2, gb2, {});
-  EXPECT_EQ(gw2, gw);
-  EXPECT_EQ(gb2, gb);
+// Relative errors of value and gradients against float64.
+void expect_near_float64(const Problem& problem, const Results& got, double value_error,
+                         double gradient_error) {
+  const MoeShape& shape = problem.shape;
+  Tensor s = matrix(problem.s, shape.rows, shape.input).requires_grad_(true),
+         w = matrix(problem.weights, shape.stacked(), shape.input).requires_grad_(true),
+         b = matrix(problem.bias, 1, shape.stacked())[0].detach().requires_grad_(true);
+  Tensor magnitude;
+  const Tensor expected = mixture(shape, s, w, b, magnitude);
+  const Tensor error = matrix(got.x, shape.rows, shape.output) - expected;
+  EXPECT_LT((error.norm() / magnitude.norm()).item<double>(), value_error);
+  (expected * matrix(problem.grad, shape.rows, shape.output)).sum().backward();
+  EXPECT_LT(test::relative_error(matrix(got.weights, shape.stacked(), shape.input), w.grad()),
+            gradient_error);
+  EXPECT_LT(test::relative_error(matrix(got.bias, 1, shape.stacked())[0], b.grad()), gradient_error);
+  EXPECT_LT(test::relative_error(matrix(got.s, shape.rows, shape.input), s.grad()), gradient_error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Moe,
-                         ::testing::Values(MoeShape{1, 1, 1, 1}, MoeShape{3, 5, 1, 2},
-                                           MoeShape{300, 17, 16, 9}, MoeShape{256, 8, 4, 49},
-                                           MoeShape{2100, 6, 3, 5}));
+std::vector<MoeShape> shapes() {
+  std::vector<MoeShape> all = {{257, 3072, 16, 49}, {7, 3072, 20, 5}, {1, 3072, 4, 49}, {1100, 600, 3, 5}};
+  for (std::int64_t rows : {1, 7, 257})
+    for (std::int64_t input : {1, 3, 16, 33})
+      for (std::int64_t experts : {1, 4, 16, 20})
+        for (std::int64_t output : {1, 5, 49}) all.push_back({rows, input, experts, output});
+  return all;
+}
+
+std::string text(const MoeShape& shape) {
+  return std::to_string(shape.rows) + " rows, " + std::to_string(shape.input) + " inputs, " +
+         std::to_string(shape.experts) + " experts, " + std::to_string(shape.output) + " outputs";
+}
+
+TEST(Moe, IsTheFormulaInFloat64) {
+  for (const MoeShape& shape : shapes()) {
+    SCOPED_TRACE(text(shape));
+    const Problem problem(shape);
+    expect_near_float64(problem, results(problem, float_panels()), 1e-6, 1e-5);
+  }
+}
+
+TEST(Moe, EveryInstructionSetGivesTheFormula) {
+  for (std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    for (const MoeShape& shape : {MoeShape{257, 301, 16, 49}, MoeShape{7, 33, 3, 5}}) {
+      SCOPED_TRACE(std::string(hwy::TargetName(target)) + ", " + text(shape));
+      const Problem problem(shape);
+      expect_near_float64(problem, results(problem, float_panels()), 1e-6, 1e-5);
+    }
+    hwy::SetSupportedTargetsForTest(0);
+  }
+}
+
+TEST(Moe, Bfloat16StaysNearFloat64) {
+  for (Bfloat16 kind : bfloat16_kinds())
+    for (const MoeShape& shape :
+         {MoeShape{257, 3072, 16, 49}, MoeShape{1100, 601, 4, 5}, MoeShape{7, 33, 20, 1}}) {
+      if (kind == Bfloat16::kPortable && shape.input > 1000) continue;  // slow
+      SCOPED_TRACE(std::string(bfloat16_panels(kind).name) + ", " + text(shape));
+      const Problem problem(shape);
+      expect_near_float64(problem, results(problem, bfloat16_panels(kind)), 5e-3, 5e-3);
+    }
+}
+
+TEST(Moe, TheProcessorsBfloat16IsThePortableOne) {
+  for (Bfloat16 kind : bfloat16_kinds())
+    for (const MoeShape& shape : shapes()) {
+      if (kind == Bfloat16::kPortable || shape.rows * shape.input * shape.stacked() > 200000) continue;
+      SCOPED_TRACE(std::string(bfloat16_panels(kind).name) + ", " + text(shape));
+      const Problem problem(shape);
+      const Results expected = results(problem, bfloat16_panels(Bfloat16::kPortable)),
+                    got = results(problem, bfloat16_panels(kind));
+      if (kind == Bfloat16::kAvx512) {
+        EXPECT_TRUE(got == expected);
+        continue;
+      }
+      // Another order of summation; a gradient near the middle of two bfloat16 may then round the other way.
+      const auto error = [](const Floats& a, const Floats& b) {
+        return test::relative_error(matrix(a, 1, static_cast<std::int64_t>(a.size())),
+                                    matrix(b, 1, static_cast<std::int64_t>(b.size())));
+      };
+      EXPECT_LT(error(got.x, expected.x), 1e-6);
+      EXPECT_LT(error(got.bias, expected.bias), 1e-5);
+      EXPECT_LT(error(got.weights, expected.weights), 1e-3);
+    }
+}
+
+TEST(Moe, TheSameBytesOnAnyNumberOfThreads) {
+  for (const PanelEngine* engine : engines()) {
+    const Problem problem({engine->pairs ? 1201 : 801, 419, 4, 25});
+    set_num_threads(1);
+    const Results expected = results(problem, *engine);
+    for (int threads : {2, 4, 4}) {
+      set_num_threads(threads);
+      EXPECT_TRUE(results(problem, *engine) == expected) << engine->name << ", " << threads << " threads";
+    }
+    set_num_threads(0);
+  }
+}
+
+TEST(Moe, InputGradientsAreOptional) {
+  const Problem problem({70, 19, 3, 5});
+  const Results with = results(problem, float_panels(), true),
+                without = results(problem, float_panels(), false);
+  EXPECT_EQ(with.weights, without.weights);
+  EXPECT_EQ(with.bias, without.bias);
+}
+
+TEST(Moe, NanReachesItsRowAndTheWeights) {
+  for (const PanelEngine* engine : engines()) {
+    SCOPED_TRACE(engine->name);
+    Problem problem({20, 50, 3, 5});
+    problem.s[7 * 50 + 11] = std::numeric_limits<float>::quiet_NaN();
+    const Results got = results(problem, *engine);
+    for (std::int64_t i = 0; i < 20 * 5; ++i) EXPECT_EQ(std::isnan(got.x[i]), i / 5 == 7) << i;
+    for (std::size_t i = 0; i < got.bias.size(); ++i) EXPECT_TRUE(std::isnan(got.bias[i]));
+    for (std::size_t i = 0; i < got.weights.size(); ++i) EXPECT_TRUE(std::isnan(got.weights[i]));
+  }
+}
+
+TEST(Moe, BuffersServeAgain) {
+  for (const PanelEngine* engine : engines()) {
+    const Problem problem({300, 50, 3, 5});
+    const MoeInputs inputs(problem.s, 300, 50, *engine);
+    Moe moe(problem.shape, *engine);
+    const Results expected = results(problem, *engine, false);
+    std::size_t bytes = 0;
+    for (int pass = 0; pass < 3; ++pass) {
+      Results got{
+          Floats(problem.grad.size()), Floats(problem.weights.size()), Floats(problem.bias.size()), {}};
+      Floats other_weights = problem.weights, x(problem.grad.size());
+      for (float& weight : other_weights) weight *= 2;
+      moe.forward(inputs, problem.weights, problem.bias, got.x, true);
+      moe.forward(inputs, other_weights, problem.bias, x, false);  // an evaluation in between
+      moe.backward(inputs, problem.weights, problem.grad, got.weights, got.bias, {});
+      EXPECT_TRUE(got == expected) << engine->name;
+      if (pass > 0) {
+        EXPECT_EQ(moe.bytes(), bytes);
+      }
+      bytes = moe.bytes();
+      EXPECT_THROW(moe.backward(inputs, problem.weights, problem.grad, got.weights, got.bias, {}), Error);
+    }
+  }
+}
 
 TEST(Moe, OneExpertIsALinearMap) {
-  const MoeShape shape{1, 2, 1, 1};
-  const std::vector<float> s = {2, 3}, weights = {5, 7, 10, 100}, bias = {1, 0.5f};  // gate row first
-  std::vector<float> activations(2), x(1);
-  moe_forward(shape, s, weights, bias, activations, x);
+  const Floats s = {2, 3}, weights = {5, 7, 10, 100}, bias = {1, 0.5f};  // gate row first
+  Moe moe({1, 2, 1, 1}, float_panels());
+  Floats x(1);
+  moe.forward(MoeInputs(s, 1, 2, float_panels()), weights, bias, x, false);
   EXPECT_FLOAT_EQ(x[0], 320.5f);
-  EXPECT_FLOAT_EQ(activations[0], 1);
+}
+
+// A and B that hold small integers, which any engine multiplies exactly.
+TEST(Panels, MultiplyExactly) {
+  Random random(1, "integers");
+  for (const PanelEngine* engine : engines())
+    for (std::int64_t m : {1, 4, 5, 16, 23})
+      for (std::int64_t n : {1, 16, 33, 48})
+        for (std::int64_t k : {1, 15, 40}) {
+          const std::int64_t depth = engine->pairs ? 2 * k : k;
+          const auto integers = [&](std::int64_t count) {
+            Floats values(static_cast<std::size_t>(count));
+            for (float& value : values) value = static_cast<float>(random.below(9)) - 4;
+            return values;
+          };
+          const Floats a = integers(m * depth), b = integers(n * depth);  // both with k contiguous
+          const auto elements = [&](const Floats& values, std::int64_t rows) {
+            if (!engine->pairs) return values;
+            Floats out(static_cast<std::size_t>(rows * k));
+            for (std::int64_t row = 0; row < rows; ++row)
+              round_to_pairs(&values[row * depth], depth, &out[row * k]);
+            return out;
+          };
+          AlignedBuffer packed_a, packed_b;
+          float* pa = packed_a.get(static_cast<std::size_t>(engine->packed_size(m, k)));
+          float* pb = packed_b.get(static_cast<std::size_t>(kPanel * engine->packed_depth(k)));
+          engine->pack_rows(elements(a, m).data(), k, m, k, pa);
+          pack_panel_transposed(elements(b, n).data(), k, k, n, engine->packed_depth(k), pb);
+          Floats c(static_cast<std::size_t>(m * (n + 3)), 100.0f);
+          engine->multiply(pa, pb, m, n, k, c.data(), n + 3, false);
+          engine->multiply(pa, pb, m, n, k, c.data(), n + 3, true);
+          for (std::int64_t i = 0; i < m; ++i)
+            for (std::int64_t j = 0; j < n + 3; ++j) {
+              float expected = j < n ? 0.0f : 100.0f;
+              for (std::int64_t p = 0; p < depth && j < n; ++p)
+                expected += 2 * a[i * depth + p] * b[j * depth + p];
+              ASSERT_EQ(c[i * (n + 3) + j], expected)
+                  << engine->name << ' ' << m << ' ' << n << ' ' << k << ' ' << i << ' ' << j;
+            }
+        }
+}
+
+TEST(Bfloat16, RoundsToNearestEven) {
+  const auto halves = [](float value) {
+    std::array<float, 33> values;
+    values.fill(value);
+    std::array<float, 17> pairs;
+    round_to_pairs(values.data(), 33, pairs.data());  // vectors and the rest
+    const auto bits = std::bit_cast<std::uint32_t>(pairs[0]), last = std::bit_cast<std::uint32_t>(pairs[16]);
+    EXPECT_EQ(bits & 0xFFFF, bits >> 16);
+    EXPECT_EQ(bits & 0xFFFF, last);  // completed with zero
+    return std::bit_cast<float>(bits << 16);
+  };
+  EXPECT_EQ(halves(1.0f), 1.0f);
+  EXPECT_EQ(halves(-3.140625f), -3.140625f);
+  EXPECT_EQ(halves(1 + 0.00390625f), 1.0f);                // a tie, 1 is even
+  EXPECT_EQ(halves(1 + 3 * 0.00390625f), 1.015625f);       // a tie, the upper is even
+  EXPECT_EQ(halves(1 + 0.00390625f + 1e-6f), 1.0078125f);  // above a tie
+  EXPECT_EQ(halves(std::numeric_limits<float>::max()), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(halves(-std::numeric_limits<float>::infinity()), -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(halves(std::bit_cast<float>(0x7F800001u))));
+  EXPECT_TRUE(std::isnan(halves(std::bit_cast<float>(0x7FFFFFFFu))));
 }
 
 }  // namespace

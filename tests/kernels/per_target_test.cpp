@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "hyperllm/kernels/contrast.h"
+#include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/kernels/propagate.h"
+#include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
 #include "tests/support/small_graph.h"
 
@@ -64,7 +66,7 @@ double difference(const Floats& a, const Floats& b) {
 
 TEST(PerTarget, PropagateGivesTheSameBits) {
   const test::SmallGraph graph(200, 1500, 1);
-  for (std::int64_t dim : {1, 3, 8, 49}) {
+  for (std::int64_t dim : {1, 3, 4, 8, 15, 16, 17, 49, 130}) {
     const Floats x = test::normal_floats(200 * dim, static_cast<std::uint64_t>(dim));
     Floats first, first_backward;
     on_every_target([&] {
@@ -77,6 +79,53 @@ TEST(PerTarget, PropagateGivesTheSameBits) {
       }
       EXPECT_EQ(out, first) << "dim " << dim;
       EXPECT_EQ(back, first_backward) << "dim " << dim;
+    });
+  }
+}
+
+TEST(PerTarget, RowsAgree) {
+  for (std::int64_t dim : {1, 7, 8, 17, 49}) {
+    SCOPED_TRACE(dim);
+    const std::int64_t rows = 37;
+    const Floats start = test::random_points(rows, dim, 1, 5, 1), grad = test::normal_floats(rows * dim, 2);
+    std::vector<Floats> first;
+    on_every_target([&] {
+      std::vector<Floats> results(6, Floats(start.size()));
+      expmap0(start, dim, 1, 1.5, results[0]);
+      expmap0_backward(start, grad, dim, 1, 1.5, results[1]);
+      logmap0(start, dim, 1, results[2]);
+      Floats x = start, buffer = grad;
+      lorentz_rsgd_of_tangents(x, results[3], grad, buffer, dim, 1, RsgdStep{});
+      results[4] = x;
+      results[5] = buffer;
+      if (first.empty()) first = results;
+      for (std::size_t i = 0; i < results.size(); ++i) EXPECT_LT(difference(results[i], first[i]), 2e-7) << i;
+    });
+  }
+}
+
+TEST(PerTarget, TripletsAgree) {
+  const std::int64_t rows = 40;
+  std::vector<std::int32_t> ids[3];
+  for (std::uint64_t i = 0; i < 3; ++i)
+    for (std::int64_t id : test::random_targets(700, rows, i))
+      ids[i].push_back(static_cast<std::int32_t>(id));
+  for (std::int64_t dim : {1, 7, 8, 17, 49}) {
+    SCOPED_TRACE(dim);
+    const Floats h = test::random_points(rows, dim, 1, 5, 1);
+    double first = 0;
+    Floats first_grad;
+    on_every_target([&] {
+      std::vector<TripletTerm> terms(700);
+      Floats grad(h.size());
+      const double loss = triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, 0.5, terms);
+      triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 1, grad);
+      if (first_grad.empty()) {
+        first = loss;
+        first_grad = grad;
+      }
+      EXPECT_NEAR(loss, first, 1e-12 * first);
+      EXPECT_LT(difference(grad, first_grad), 2e-7);
     });
   }
 }

@@ -9,7 +9,6 @@
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
-#include "hyperllm/kernels/moe.h"
 #include "hyperllm/kernels/propagate.h"
 #include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
@@ -57,7 +56,7 @@ TEST(Threads, SoftmaxContrast) {
 }
 
 TEST(Threads, TripletHinge) {
-  const std::int64_t rows = 100, dim = 9;
+  const std::int64_t rows = 1300, dim = 9;
   const Floats h = test::random_points(rows, dim, 1, 2, 1);
   std::vector<std::int32_t> ids[3];
   for (std::uint64_t i = 0; i < 3; ++i)
@@ -65,7 +64,9 @@ TEST(Threads, TripletHinge) {
       ids[i].push_back(static_cast<std::int32_t>(id));
   expect_same_bytes([&] {
     Floats grad(h.size()), out;
-    append(triplet_hinge(h, dim, 1, ids[0], ids[1], ids[2], 0.5, grad), out);
+    std::vector<TripletTerm> terms(ids[0].size());
+    append(triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, 0.5, terms), out);
+    triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 0.3, grad);
     append(grad, out);
     return out;
   });
@@ -81,25 +82,6 @@ TEST(Threads, Propagate) {
     append(sum, out);
     propagate_sum_backward(graph.view(), x, dim, 3, sum, scratch);
     append(sum, out);
-    return out;
-  });
-}
-
-TEST(Threads, Moe) {
-  const MoeShape shape{256 * 17 + 1, 6, 4, 5};
-  const Floats s = test::normal_floats(shape.rows * shape.input, 1),
-               weights = test::normal_floats(shape.stacked() * shape.input, 2),
-               bias = test::normal_floats(shape.stacked(), 3),
-               grad = test::normal_floats(shape.rows * shape.output, 4);
-  expect_same_bytes([&] {
-    Floats activations(static_cast<std::size_t>(shape.rows * shape.stacked())), x(grad.size()), out;
-    moe_forward(shape, s, weights, bias, activations, x);
-    append(x, out);
-    Floats gw(weights.size()), gb(bias.size()), gs(s.size());
-    moe_backward(shape, s, weights, grad, activations, gw, gb, gs);
-    append(gw, out);
-    append(gb, out);
-    append(gs, out);
     return out;
   });
 }
@@ -121,6 +103,10 @@ TEST(Threads, RowsAndSteps) {
     lorentz_rsgd(x, grad, buffer, dim, 1, RsgdStep{});
     append(x, out);
     append(buffer, out);
+    lorentz_rsgd_of_tangents(x, result, grad, buffer, dim, 1, RsgdStep{});
+    append(x, out);
+    append(buffer, out);
+    append(result, out);
     return out;
   });
 }

@@ -63,22 +63,24 @@ TEST_P(Fused, MapsAtTheOrigin) {
 
 TEST_P(Fused, TripletHinge) {
   const std::int64_t rows = 60;
-  for (double radius : {0.5, 3.0, 6.0})
-    for (double margin : {0.1, 5.0}) {
-      SCOPED_TRACE("radius " + std::to_string(radius) + " margin " + std::to_string(margin));
-      Triplets triplets;
-      Random random(4, "triplets");
-      for (int t = 0; t < 700; ++t)
-        for (auto* ids : {&triplets.anchor, &triplets.positive, &triplets.negative})
-          ids->push_back(static_cast<std::int32_t>(random.below(rows)));
-      const Pair h(points(rows, 9, c, radius, 3));
-      const Tensor actual = triplet_hinge(h.kernel, triplets, margin, Curvature(c)),
-                   expected = triplet_hinge(h.exact, triplets, margin, Curvature(c));
-      EXPECT_LT(relative_error(actual, expected), 1e-6);
-      (0.5 * actual).backward();
-      (0.5 * expected).backward();
-      EXPECT_LT(relative_error(h.kernel.grad(), h.exact.grad()), 1e-5);
-    }
+  for (std::int64_t dim : {1, 8, 9, 17, 49})
+    for (double radius : {1e-4, 0.5, 3.0, 6.0})
+      for (double margin : {0.1, 5.0}) {
+        SCOPED_TRACE("dim " + std::to_string(dim) + " radius " + std::to_string(radius) + " margin " +
+                     std::to_string(margin));
+        Triplets triplets;
+        Random random(4, "triplets");
+        for (int t = 0; t < 1300; ++t)
+          for (auto* ids : {&triplets.anchor, &triplets.positive, &triplets.negative})
+            ids->push_back(static_cast<std::int32_t>(random.below(rows - 3)));  // the last rows: no triplets
+        const Pair h(points(rows, dim, c, radius, 3));
+        const Tensor actual = triplet_hinge(h.kernel, triplets, margin, Curvature(c)),
+                     expected = triplet_hinge(h.exact, triplets, margin, Curvature(c));
+        EXPECT_LT(relative_error(actual, expected), 1e-6);
+        (0.5 * actual).backward();
+        (0.5 * expected).backward();
+        EXPECT_LT(relative_error(h.kernel.grad(), h.exact.grad()), 1e-5);
+      }
 }
 
 struct Size {
@@ -159,22 +161,28 @@ TEST(TripletHinge, ByHand) {
   const auto at = [](double r) { return static_cast<float>(std::sinh(r)); };
   const std::vector<float> h = {0, 0, at(1), 0, at(2), 0};
   const std::vector<std::int32_t> a = {0}, p = {1}, n = {2};
-  std::vector<float> grad(6, 1.0f);
+  std::vector<float> grad(6, 9.0f);
+  std::vector<kernels::TripletTerm> terms(1);
   std::int64_t active = -1;
-  EXPECT_NEAR(kernels::triplet_hinge(h, 2, 1, a, p, n, 3.5, grad, &active), 0.5, 1e-6);
+  EXPECT_NEAR(kernels::triplet_hinge(h, 2, 1, {a, p, n}, 3.5, terms, &active), 0.5, 1e-6);
   EXPECT_EQ(active, 1);
-  // Added to the ones: at the origin the coordinates' metric is Euclidean, so d(d^2(a, p) - d^2(a, n)) = -2
-  // + 4.
-  EXPECT_NEAR(grad[0], 1 + 2, 1e-5);
-  EXPECT_EQ(kernels::triplet_hinge(h, 2, 1, a, p, n, 2.9, {}, &active), 0);
+  // At the origin the coordinates' metric is Euclidean, so d(d^2(a, p) - d^2(a, n)) = -2 + 4.
+  kernels::triplet_hinge_backward(h, 2, 1, {a, p, n}, terms, 1, grad);
+  EXPECT_NEAR(grad[0], 2, 1e-5);
+  EXPECT_EQ(grad[1], 0);
+  EXPECT_EQ(kernels::triplet_hinge(h, 2, 1, {a, p, n}, 2.9, terms, &active), 0);
   EXPECT_EQ(active, 0);
+  kernels::triplet_hinge_backward(h, 2, 1, {a, p, n}, terms, 1, grad);
+  EXPECT_EQ(grad, std::vector<float>(6, 0.0f));
 }
 
 TEST(TripletHinge, NanStaysNan) {
   std::vector<float> h = {0, 0, kNan, 0, 1, 0};
   const std::vector<std::int32_t> a = {0}, p = {1}, n = {2};
-  EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, a, p, n, 1, {})));
-  EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, a, n, p, 1, {})));
+  std::vector<kernels::TripletTerm> terms(1);
+  EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {a, p, n}, 1, terms)));
+  EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {a, n, p}, 1, terms)));
+  EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {p, a, n}, 1, terms)));
 }
 
 TEST(ForceReference, SwitchesTheKernelsOff) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/parallel.h"
+#include "hyperllm/base/random.h"
 #include "hyperllm/metrics/ranking.h"
 
 namespace hyperllm::metrics {
@@ -32,6 +34,47 @@ TEST(EvaluateRanking, RowsFollowTheGivenUsers) {
   const RankingValues values = evaluate_ranking(users, ranked, 3, kRelevant, {"recall"}, {3});
   EXPECT_EQ(values.users, users);
   EXPECT_EQ(values.values, (std::vector<double>{1, 1}));
+}
+
+// Rows of up to `most` distinct items; every third user has none.
+data::Csr random_relevant(std::int64_t users, std::int64_t items, std::uint64_t most,
+                          std::string_view stream) {
+  Random random(3, stream);
+  std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+  for (std::int32_t u = 0; u < users; ++u)
+    for (std::uint64_t n = u % 3 == 0 ? 0 : 1 + random.below(most); n > 0; --n)
+      pairs.emplace_back(u, static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(items))));
+  return data::make_csr(users, items, pairs);
+}
+
+TEST(EvaluateRanking, EqualsTheMetricsOneByOneForAnyNumberOfThreads) {
+  const std::int64_t users = 2000, items = 90, width = 7;
+  const std::vector<std::int64_t> ks = {1, 5, 10};
+  Random random(3, "ranked");
+  std::vector<std::int32_t> all, ranked;
+  for (std::int32_t u = 0; u < users; ++u) {
+    all.push_back(u);
+    const auto first = static_cast<std::int32_t>(random.below(13));
+    for (std::int32_t r = 0; r < width; ++r) ranked.push_back(r < 6 ? (first + 13 * r) % 90 : -1);
+  }
+  for (const std::uint64_t most : {1, 16, 40}) {
+    const data::Csr relevant = random_relevant(users, items, most, "relevant");
+    set_num_threads(1);
+    const RankingValues one = evaluate_ranking(all, ranked, width, relevant, metric_names(), ks);
+    std::vector<double> expected;
+    for (const std::int32_t u : one.users)
+      for (const std::string& name : metric_names())
+        for (const std::int64_t k : ks)
+          expected.push_back(
+              metric_by_name(name)(std::span(ranked).subspan(u * width, width), relevant.row(u), k));
+    EXPECT_EQ(one.users.size(), 1333u);
+    EXPECT_EQ(one.values, expected);
+    set_num_threads(4);
+    const RankingValues four = evaluate_ranking(all, ranked, width, relevant, metric_names(), ks);
+    EXPECT_EQ(four.values, one.values);
+    EXPECT_EQ(four.means, one.means);
+    set_num_threads(0);
+  }
 }
 
 TEST(EvaluateRanking, NobodyToEvaluateGivesZeroMeans) {

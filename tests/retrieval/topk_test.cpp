@@ -159,6 +159,60 @@ TEST(TopK, SameBytesForAnyNumberOfThreads) {
   }
 }
 
+// The same scores through the path that knows no inner product.
+class HiddenProducts final : public Scorer {
+ public:
+  explicit HiddenProducts(const Scorer& scorer) : scorer_(scorer) {}
+  std::int64_t num_users() const override { return scorer_.num_users(); }
+  std::int64_t num_items() const override { return scorer_.num_items(); }
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    scorer_.score(users, out);
+  }
+
+ private:
+  const Scorer& scorer_;
+};
+
+TEST(TopK, InnerProductsEqualTheGenericPathWithAndWithoutState) {
+  const std::int64_t users = 700, items = 1201, dim = 21;
+  const data::Csr a = random_mask(users, items, 0.02, "a"), b = random_mask(users, items, 0.01, "b");
+  const std::vector<const data::Csr*> masks = {&a, &b};
+  for (const auto geometry : {Geometry::kLorentz, Geometry::kEuclidean}) {
+    RankingState state;
+    auto x = random_values(users * dim, "x"), y = random_values(items * dim, "y");
+    for (const std::int64_t k : {20, 20, 20, 7, 1300}) {
+      for (float& value : x) value *= 1.03F;  // an epoch later
+      for (std::size_t i = 0; i < y.size(); i += 5) y[i] += 0.01F;
+      const auto scorer = make_embedding_scorer(geometry, 1, x, y, dim);
+      ASSERT_NE(scorer->inner_products(), nullptr);
+      const TopK expected = top_k(HiddenProducts(*scorer), first_users(users), masks, k);
+      for (RankingState* with : {static_cast<RankingState*>(nullptr), &state}) {
+        const TopK found = top_k(*scorer, first_users(users), masks, k, with);
+        EXPECT_EQ(found.items, expected.items);
+        EXPECT_EQ(found.scores, expected.scores);
+      }
+    }
+    EXPECT_EQ(state.lists.size(), static_cast<std::size_t>(users * 1300));
+  }
+}
+
+TEST(TopK, NanOfAnInnerProductNamesTheFirstUser) {
+  auto x = random_values(400 * 3, "x");
+  const auto y = random_values(200 * 3, "y");
+  x[395 * 3] = x[130 * 3 + 2] = std::numeric_limits<float>::quiet_NaN();
+  for (const auto geometry : {Geometry::kLorentz, Geometry::kEuclidean}) {
+    const auto scorer = make_embedding_scorer(geometry, 1, x, y, 3);
+    try {
+      top_k(*scorer, first_users(400), {}, 2);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kNonFinite);
+      EXPECT_NE(std::string(error.what()).find("user row 130 for item row 0 "), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
 TEST(TopK, NanNamesTheUserWhereverItStands) {
   for (const std::int64_t place : {0, 3, 199}) {
     auto values = random_values(3 * 200, "nan");

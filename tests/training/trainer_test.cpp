@@ -336,13 +336,32 @@ TEST(RankAndMeasure, GivesTheNumbersOfHandComputation) {
   // 0.49, 0.78 apart); items 2 and 0 are relevant: ranks 1 and 3.
   const data::Csr mask = data::make_csr(2, 3, Pairs{{0, 0}});
   const data::Csr relevant = data::make_csr(2, 3, Pairs{{0, 1}, {1, 0}, {1, 2}});
-  const Metrics metrics = rank_and_measure(points, manifold::Curvature(1), mask, relevant);
+  const std::vector<std::int32_t> users = evaluation_users(relevant, 0, 1);
+  const Metrics metrics = rank_and_measure(points, manifold::Curvature(1), mask, relevant, users);
   ASSERT_EQ(metrics.size(), 4u);
   EXPECT_EQ(metrics[0].first, "recall@10");
   EXPECT_EQ(metrics[3].first, "ndcg@20");
   EXPECT_DOUBLE_EQ(metrics[0].second, 1);
   const double second = (1 + 0.5) / (1 + 1 / std::log2(3.0));
   EXPECT_NEAR(metrics[2].second, (1 + second) / 2, 1e-12);
+}
+
+TEST(EvaluationUsers, AreAllOrAFixedSampleOfThoseWithItems) {
+  std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+  for (std::int32_t user = 0; user < 100; user += 2) pairs.emplace_back(user, 0);
+  const data::Csr relevant = data::make_csr(100, 1, pairs);
+  EXPECT_EQ(evaluation_users(relevant, 0, 1).size(), 50u);
+  EXPECT_EQ(evaluation_users(relevant, 50, 1), evaluation_users(relevant, 0, 2));
+  const std::vector<std::int32_t> some = evaluation_users(relevant, 20, 1);
+  EXPECT_EQ(some, evaluation_users(relevant, 20, 1));
+  EXPECT_NE(some, evaluation_users(relevant, 20, 2));
+  EXPECT_EQ(some.size(), 20u);
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    EXPECT_EQ(some[i] % 2, 0);
+    if (i > 0) {
+      EXPECT_LT(some[i - 1], some[i]);
+    }
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "hyperllm/stages/train/options.h"
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/kernels/bfloat16.h"
 
 namespace hyperllm::stages::train {
 
@@ -37,6 +38,7 @@ FieldList TrainOptions::fields() {
       {"epochs", &epochs, "at most this many"},
       {"patience", &patience, "epochs without a better validation score before stopping"},
       {"eval_every", &eval_every, "epochs between validations"},
+      {"eval_users", &eval_users, "validate on so many users, drawn once by seed; 0: all"},
       {"batch_size", &batch_size, "user-item positives in a step"},
       {"sampling",
        &sampling,
@@ -54,10 +56,17 @@ FieldList TrainOptions::fields() {
       {"phase1_lr", &phase1_lr, "learning rate of phase 1"},
       {"phase1_epochs", &phase1_epochs, "at most this many in phase 1"},
       {"phase1_patience", &phase1_patience, "patience of phase 1"},
+      {"phase1_precision",
+       &phase1_precision,
+       "of the products with the semantic embeddings in phase 1; bfloat16 halves their memory and needs a "
+       "CPU "
+       "with AVX512-BF16 or AMX",
+       {"float32", "bfloat16"}},
       {"tune_semantic", &tune_semantic, "without_meta only: train the semantic embeddings too"},
       {"ease_lambda", &ease_lambda, "ridge penalty of EASE"},
       {"resume", &resume, "go on from the run folder's checkpoints"},
       {"checkpoint_seconds", &checkpoint_seconds, "time between checkpoints; 0: every epoch"},
+      {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left"},
   };
 }
 
@@ -77,6 +86,8 @@ void TrainOptions::validate() const {
           "options 'softmax_tau' and 'contrast_tau': expected numbers above 0");
   require(contrast_weight >= 0 && tag_loss_weight >= 0 && tag_tag_weight > 0,
           "options 'contrast_weight', 'tag_loss_weight': expected 0 or more; 'tag_tag_weight': above 0");
+  require(eval_users >= 0 && memory_limit >= 0,
+          "options 'eval_users' and 'memory_limit': expected 0 or more");
   require(seed >= 0, "option 'seed': expected 0 or more");
   require(experts >= 1, "option 'experts': expected at least 1");
   require(checkpoint_seconds >= 0, "option 'checkpoint_seconds': expected 0 or more");
@@ -85,6 +96,9 @@ void TrainOptions::validate() const {
           "variant without_meta has no phase 1 to replace; leave out 'init_embeddings'");
   require(variant != "only_semantic" || init_embeddings.empty(),
           "variant only_semantic is phase 1 alone; leave out 'init_embeddings'");
+  HYPERLLM_CHECK(
+      phase1_precision == "float32" || !has_phase1() || kernels::has_fast_bfloat16(), ErrorCode::kUnavailable,
+      "train: option 'phase1_precision': this CPU has neither AVX512-BF16 nor AMX; set it to float32");
 }
 
 bool TrainOptions::uses_tags() const {
@@ -93,6 +107,7 @@ bool TrainOptions::uses_tags() const {
 }
 
 bool TrainOptions::has_phase1() const {
+  if (model == "popular" || model == "ease") return false;
   return init_embeddings.empty() && (variant == "semantic" || variant == "hyperllm" ||
                                      variant == "without_contrast" || variant == "only_semantic");
 }

@@ -36,6 +36,7 @@ struct TrainOptions {
   std::int64_t epochs = 500;
   std::int64_t patience = 50;
   std::int64_t eval_every = 1;
+  std::int64_t eval_users = 0;
   std::int64_t batch_size = 4096;
   std::string sampling = "fresh";
   std::string optimizer = "auto";
@@ -50,15 +51,17 @@ struct TrainOptions {
   double phase1_lr = 1e-3;
   std::int64_t phase1_epochs = 500;
   std::int64_t phase1_patience = 50;
+  std::string phase1_precision = "float32";
   bool tune_semantic = false;
 
   double ease_lambda = 100;
 
   bool resume = true;
   double checkpoint_seconds = 30;
+  std::int64_t memory_limit = 0;
 
   FieldList fields();
-  // Throws kInvalidArgument naming the option and its valid range.
+  // Throws kInvalidArgument naming the option and its valid range; kUnavailable for what this CPU cannot do.
   void validate() const;
 
   // What the variant means.

@@ -9,6 +9,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/base/hash.h"
+#include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/ease.h"
 #include "hyperllm/baselines/popularity.h"
@@ -16,6 +17,7 @@
 #include "hyperllm/data/tags.h"
 #include "hyperllm/retrieval/model_files.h"
 #include "hyperllm/stages/train/semantic.h"
+#include "hyperllm/training/memory_plan.h"
 #include "hyperllm/training/trainer.h"
 
 namespace hyperllm::stages::train {
@@ -38,7 +40,8 @@ struct Phase {
 class Trainer {
  public:
   Trainer(const TrainOptions& options, const Context& context)
-      : options_(options),
+      : began_(Clock::now()),
+        options_(options),
         context_(context),
         data_(data::load_dataset(options.dataset)),
         train_(data_.train_csr()),
@@ -47,7 +50,7 @@ class Trainer {
   TrainResult go() {
     make_folder(options_.output);
     result_.inputs = input_files();
-    const auto start = std::chrono::steady_clock::now();
+    timing_["load_seconds"] = seconds();
     if (options_.model == "popular") {
       retrieval::save_popularity_model(model_folder(), baselines::popularity(train_));
       result_.outputs = {model_folder() / "model.json", model_folder() / "item_scores.npy"};
@@ -60,12 +63,15 @@ class Trainer {
       train_backbone();
     }
     write_result();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    write_file(options_.output / "timing.json", json{{"seconds", seconds}}.dump(2) + "\n");
+    timing_["seconds"] = seconds();
+    timing_["peak_memory"] = peak_memory();
+    write_file(options_.output / "timing.json", timing_.dump(2) + "\n");
     return result_;
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
   fs::path model_folder() const { return options_.output / "model"; }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
   double cap() const {
@@ -106,6 +112,7 @@ class Trainer {
     same.dataset.clear();
     same.resume = true;
     same.checkpoint_seconds = 0;
+    same.memory_limit = 0;
     std::string text;
     for (const Field& field : same.fields()) text += field.name + "=" + field_text(field) + "\n";
     for (const fs::path& file : result_.inputs)
@@ -116,7 +123,6 @@ class Trainer {
   void train_backbone() {
     backbone_ = models::make_backbone(options_.model,
                                       {options_.layers, cap(), manifold::Curvature(options_.curvature)});
-    user_item_ = graph::user_item_graph(train_);
     if (options_.uses_tags()) {
       HYPERLLM_CHECK(data::has_tags(options_.dataset), ErrorCode::kIo,
                      options_.dataset.string() + ": no tags.tsv, which the variant " + options_.variant +
@@ -124,6 +130,8 @@ class Trainer {
       tags_ = data::load_tags(options_.dataset, data_.items);
     }
     if (const fs::path embeddings = start_folder(); !embeddings.empty()) require_embeddings(embeddings);
+    plan();
+    user_item_ = graph::user_item_graph(train_);
     identity_ = identity();
     if (options_.has_phase1()) {
       train_phase1();
@@ -132,11 +140,44 @@ class Trainer {
     train_phase2();
   }
 
+  // Says what the run will need, before anything large is made.
+  void plan() {
+    training::RunShape shape;
+    shape.users = data_.num_users();
+    shape.items = data_.num_items();
+    shape.train = data_.train.size();
+    shape.held_out = data_.valid.size() + data_.test.size();
+    shape.tags = std::ssize(tags_.tags);
+    shape.tag_edges = std::ssize(tags_.edges);
+    shape.tag_items = std::ssize(tags_.tag_items);
+    shape.dim = options_.dim;
+    shape.batch_size = options_.batch_size;
+    shape.eval_users = options_.eval_users;
+    shape.softmax = options_.objective == "softmax";
+    shape.adam = options_.optimizer == "adam" || (options_.optimizer == "auto" && shape.softmax);
+    shape.contrast = options_.contrast_weight > 0 && options_.variant != "without_contrast";
+    if (options_.has_phase1() || options_.variant == "without_meta") {
+      shape.semantic_dim = semantic_columns(embeddings_folder(options_.embeddings));
+      shape.experts = options_.experts;
+    }
+    shape.threads = num_threads();
+    const training::MemoryPlan plan = training::plan_memory(shape);
+    context_.info(plan.text());
+    timing_["planned_memory"] = plan.peak();
+    const std::int64_t available = available_memory();
+    training::require_memory(plan, options_.memory_limit > 0 ? options_.memory_limit * 1'000'000
+                                   : available < 0           ? -1
+                                                             : available + resident_memory());
+  }
+
   void train_phase1() {
     const Phase phase{"phase1",           options_.phase1_objective, options_.phase1_margin,
                       options_.phase1_lr, options_.phase1_epochs,    options_.phase1_patience};
     const bool last = options_.variant == "only_semantic";
-    HyperLlm framework = make_framework(phase, moe(false), std::nullopt);
+    const frameworks::MoePrecision precision = options_.phase1_precision == "bfloat16"
+                                                   ? frameworks::MoePrecision::kBfloat16
+                                                   : frameworks::MoePrecision::kFloat32;
+    HyperLlm framework = make_framework(phase, moe(false, precision), std::nullopt);
     const Outcome outcome = fit(framework, phase, nullptr, "phase1.safetensors", "phase1.metrics.jsonl");
     start_ = framework.tangents();
     const std::int64_t users = data_.num_users(), items = data_.num_items();
@@ -152,7 +193,7 @@ class Trainer {
         method(phase) == "adam" ? frameworks::Storage::kTangents : frameworks::Storage::kPoints;
     std::unique_ptr<frameworks::Embeddings> embeddings;
     if (options_.variant == "without_meta") {
-      embeddings = moe(options_.tune_semantic);
+      embeddings = moe(options_.tune_semantic, frameworks::MoePrecision::kFloat32);
     } else {
       embeddings = frameworks::make_table("id_embeddings", initial_tangents(), storage,
                                           manifold::Curvature(options_.curvature));
@@ -174,9 +215,10 @@ class Trainer {
                                         options_.init_scale, Random(seed(), "id embeddings"));
   }
 
-  std::unique_ptr<frameworks::Embeddings> moe(bool tune_semantic) const {
+  std::unique_ptr<frameworks::Embeddings> moe(bool tune_semantic, frameworks::MoePrecision precision) const {
     return frameworks::make_moe(load_semantic(embeddings_folder(options_.embeddings), data_),
-                                {options_.experts, options_.dim, tune_semantic}, Random(seed(), "experts"));
+                                {options_.experts, options_.dim, tune_semantic, precision},
+                                Random(seed(), "experts"));
   }
 
   frameworks::TagTask tag_task(frameworks::Storage storage) const {
@@ -232,15 +274,22 @@ class Trainer {
     trainer.epochs = phase.epochs;
     trainer.patience = phase.patience;
     trainer.eval_every = options_.eval_every;
+    trainer.eval_users = options_.eval_users;
+    trainer.seed = seed();
     trainer.checkpoint_seconds = options_.checkpoint_seconds;
     trainer.resume = options_.resume;
     trainer.checkpoint = options_.output / checkpoint;
     trainer.log = options_.output / log;
     trainer.task = phase.name;
     trainer.identity = identity_;
-    return training::train(framework, *optim::make_optimizer(framework.parameters(), optimizer),
-                           training::Sampler(train_, tags, sampler), backbone_->curvature(), train_, valid_,
-                           trainer, context_);
+    const Outcome outcome = training::train(
+        framework, *optim::make_optimizer(framework.parameters(), optimizer),
+        training::Sampler(train_, tags, sampler), backbone_->curvature(), train_, valid_, trainer, context_);
+    const training::Times& times = outcome.times;
+    timing_[phase.name] = {{"epochs", times.epochs},           {"steps", times.step_count},
+                           {"evaluations", times.evaluations}, {"sampling_seconds", times.sampling},
+                           {"step_seconds", times.steps},      {"evaluation_seconds", times.evaluation}};
+    return outcome;
   }
 
   static void save_rows(const fs::path& path, const torch::Tensor& rows) {
@@ -278,6 +327,7 @@ class Trainer {
     result_.outputs.push_back(options_.output / "result.json");
   }
 
+  const Clock::time_point began_;
   const TrainOptions& options_;
   const Context& context_;
   const data::Dataset data_;
@@ -287,6 +337,7 @@ class Trainer {
   data::TagGraph tags_;
   std::string identity_;
   torch::Tensor start_;  // x of (12)
+  json timing_;
   TrainResult result_;
 };
 

@@ -5,7 +5,9 @@
 //   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
 //   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
 //   RUN/checkpoint.safetensors, RUN/phase1.safetensors
-//   RUN/timing.json               seconds; the only file that differs between equal runs
+//   RUN/timing.json               seconds by purpose, planned and peak memory; the only file that differs
+//   between
+//                                 equal runs
 #pragma once
 
 #include <filesystem>

@@ -1,8 +1,11 @@
 #include "hyperllm/stages/train/semantic.h"
 
 #include <cstring>
+#include <fstream>
 
 #include "hyperllm/artifact/npy.h"
+#include "hyperllm/artifact/npy_header.h"
+#include "hyperllm/base/error.h"
 #include "hyperllm/manifold/reference.h"
 
 namespace hyperllm::stages::train {
@@ -25,6 +28,19 @@ void require_embeddings(const std::filesystem::path& folder) {
     HYPERLLM_CHECK(std::filesystem::exists(folder / file), ErrorCode::kIo,
                    (folder / file).string() +
                        ": no such embeddings. Run `hyperllm embed` first, or choose the variant base.");
+}
+
+std::int64_t semantic_columns(const std::filesystem::path& folder) {
+  std::ifstream file(folder / "users.npy", std::ios::binary);
+  std::string head(artifact::kNpyLongestHeader, '\0');
+  file.read(head.data(), std::ssize(head));
+  head.resize(file.gcount());
+  try {
+    const artifact::NpyHeader header = artifact::parse_npy_header(head, "users.npy");
+    return header.shape.size() == 2 ? header.shape[1] : 0;
+  } catch (const Error&) {  // load_semantic says what is wrong
+    return 0;
+  }
 }
 
 torch::Tensor load_semantic(const std::filesystem::path& folder, const data::Dataset& dataset) {

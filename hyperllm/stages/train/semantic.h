@@ -13,6 +13,9 @@ namespace hyperllm::stages::train {
 // Throws kIo saying what to run unless FOLDER has users.npy and items.npy.
 void require_embeddings(const std::filesystem::path& folder);
 
+// d1 as users.npy's header has it; 0 if that cannot be read.
+std::int64_t semantic_columns(const std::filesystem::path& folder);
+
 // FOLDER/users.npy and items.npy stacked: (users + items) x d1. Throws kInvalidData naming file, what was
 // found and what is needed if rows do not fit the dataset or the two dimensions differ.
 torch::Tensor load_semantic(const std::filesystem::path& folder, const data::Dataset& dataset);

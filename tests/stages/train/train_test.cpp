@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -8,9 +9,11 @@
 
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/bfloat16.h"
 #include "hyperllm/stages/train/run.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
+#include "tests/support/recording_sink.h"
 
 namespace hyperllm::stages::train {
 namespace {
@@ -89,6 +92,37 @@ TEST_F(TrainTest, EveryVariantWritesTheFilesOfTheHeader) {
   }
 }
 
+TEST_F(TrainTest, MemoryIsPlannedAndALimitStopsTheRunAtOnce) {
+  test::RecordingSink sink;
+  TrainOptions with = options("structural");
+  run(with, {&sink, {}});
+  EXPECT_TRUE(std::any_of(sink.infos.begin(), sink.infos.end(),
+                          [](const std::string& info) { return info.starts_with("memory: about "); }));
+  const json timing = json::parse(read_file(with.output / "timing.json"));
+  EXPECT_GT(timing.at("planned_memory"), 0);
+  EXPECT_GT(timing.at("peak_memory"), 0);
+  EXPECT_EQ(timing.at("phase2").at("epochs"), 2);
+  EXPECT_EQ(timing.at("phase2").at("evaluations"), 3);
+  with = options("structural", "small");
+  with.memory_limit = 1;
+  fails(ErrorCode::kInvalidArgument, {"will not fit", "1 MB", "'dim'", "'contrast_rows'", "'batch_size'"},
+        with);
+  EXPECT_FALSE(fs::exists(with.output / "metrics.jsonl"));
+}
+
+TEST_F(TrainTest, ValidationOnSomeUsersIsTheSameEachTime) {
+  TrainOptions with = options("base", "some");
+  with.eval_users = 10;
+  run(with, {});
+  const auto first = files(with.output);
+  fs::remove_all(with.output);
+  run(with, {});
+  EXPECT_EQ(files(with.output), first);
+  TrainOptions all = options("base", "all");
+  run(all, {});
+  EXPECT_NE(read_file(all.output / "metrics.jsonl"), first.at("metrics.jsonl"));
+}
+
 TEST_F(TrainTest, BaselinesWriteAModelAndAResult) {
   for (const char* model : {"popular", "ease"}) {
     TrainOptions with = options("hyperllm", model);
@@ -120,6 +154,23 @@ TEST_F(TrainTest, EqualRunsGiveEqualFilesForAnyNumberOfThreads) {
     EXPECT_EQ(files(folder_ / "one"), files(folder_ / "two")) << variant;
     for (const char* name : {"one", "again", "two"}) fs::remove_all(folder_ / name);
   }
+}
+
+TEST_F(TrainTest, PhaseOneInBfloat16IsNearFloat32AndTheSameForAnyNumberOfThreads) {
+  TrainOptions with = options("only_semantic", "float32");
+  const double expected = run(with, {}).valid.front().second;
+  std::map<std::string, std::string> first;
+  for (const int threads : {1, 2, 4}) {
+    with.phase1_precision = "bfloat16";
+    with.output = folder_ / ("bfloat16-" + std::to_string(threads));
+    if (!kernels::has_fast_bfloat16())
+      return fails(ErrorCode::kUnavailable, {"phase1_precision", "AVX512-BF16", "float32"}, with);
+    set_num_threads(threads);
+    EXPECT_NEAR(run(with, {}).valid.front().second, expected, 0.1);
+    if (first.empty()) first = files(with.output);
+    EXPECT_EQ(files(with.output), first) << threads << " threads";
+  }
+  EXPECT_NE(first.at("phase1/users.npy"), files(folder_ / "float32").at("phase1/users.npy"));
 }
 
 TEST_F(TrainTest, AFinishedRunIsNotTrainedAgain) {

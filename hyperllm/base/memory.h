@@ -1,0 +1,19 @@
+// How much memory this process has used and may still use.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+namespace hyperllm {
+
+// Largest resident set so far (VmHWM), in bytes; 0 where /proc does not tell.
+std::int64_t peak_memory();
+// Resident set now (VmRSS), in bytes; 0 where /proc does not tell.
+std::int64_t resident_memory();
+
+// Bytes that this process may still take: MemAvailable of the machine or, if smaller, the room that is left
+// under the limit of any control group (version 1 or 2) that the process is in; file cache counts as room. -1
+// where nothing tells. `root` stands in for "/" in tests.
+std::int64_t available_memory(const std::filesystem::path& root = "/");
+
+}  // namespace hyperllm

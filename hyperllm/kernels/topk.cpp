@@ -1,0 +1,489 @@
+#include "hyperllm/kernels/topk.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <numeric>
+
+#include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/topk_block.h"
+
+// Accumulators live in arrays, which vectors without a fixed size cannot.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hyperllm/kernels/topk.cpp"
+// clang-format off: foreach_target.h must come first
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace hyperllm::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using detail::kGroup;
+using detail::kPanel;
+using detail::TopKBlock;
+
+using Floats = hn::CappedTag<float, kPanel / 2>;
+using Vector = hn::Vec<Floats>;
+
+// Two vectors of scores a user: as many users as leave registers for the items and a coordinate.
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
+constexpr std::size_t kTileUsers = 12;
+#else
+constexpr std::size_t kTileUsers = 6;
+#endif
+
+HWY_INLINE void score_tile(const float* HWY_RESTRICT queries, const float* HWY_RESTRICT panel,
+                           std::size_t width, Vector (&low)[kTileUsers], Vector (&high)[kTileUsers]) {
+  const Floats d;
+  HWY_UNROLL(16)
+  for (std::size_t u = 0; u < kTileUsers; ++u) low[u] = high[u] = hn::Zero(d);
+  for (std::size_t k = 0; k < width; ++k) {
+    const auto a = hn::Load(d, panel), b = hn::Load(d, panel + hn::Lanes(d));
+    HWY_UNROLL(16)
+    for (std::size_t u = 0; u < kTileUsers; ++u) {
+      const auto q = hn::Set(d, queries[u]);
+      low[u] = hn::MulAdd(q, a, low[u]);
+      high[u] = hn::MulAdd(q, b, high[u]);
+    }
+    panel += kPanel;
+    queries += kGroup;
+  }
+}
+
+// Floats in their order as integers; what orders them fits 32 bits, sums of two do not.
+HWY_INLINE std::int64_t to_key(float value) {
+  const auto bits = std::bit_cast<std::int32_t>(value);
+  return bits >= 0 ? bits : bits ^ 0x7fffffff;
+}
+HWY_INLINE float from_key(std::int64_t key) {
+  const auto bits = static_cast<std::int32_t>(key);
+  return std::bit_cast<float>(bits >= 0 ? bits : bits ^ 0x7fffffff);
+}
+
+HWY_INLINE std::size_t count_from(const float* scores, std::size_t size, float bound) {
+  const Floats d;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < size; i += hn::Lanes(d))
+    count += hn::CountTrue(d, hn::Ge(hn::LoadU(d, scores + i), hn::Set(d, bound)));
+  return count;
+}
+
+// Cuts the list to its k best, in their order (ties: the first), and returns the k-th best score; size >= k.
+// Bisects for a bound that exactly k scores reach: no branch depends on the data but the loop's end.
+HWY_ATTR float keep_best(float* scores, std::int32_t* ids, std::size_t size, std::size_t k) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> di;
+  const std::size_t lanes = hn::Lanes(d);
+  // NaN after the end is below and above nothing.
+  hn::StoreU(hn::Set(d, std::numeric_limits<float>::quiet_NaN()), d, scores + size);
+  const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+  auto smallest = infinity, largest = hn::Neg(infinity);
+  for (std::size_t i = 0; i < size; i += lanes) {
+    const auto s = hn::LoadU(d, scores + i);
+    smallest = hn::IfThenElse(hn::Lt(s, smallest), s, smallest);
+    largest = hn::IfThenElse(hn::Gt(s, largest), s, largest);
+  }
+  std::int64_t reached = to_key(hn::GetLane(hn::MinOfLanes(d, smallest)));
+  std::int64_t missed = to_key(hn::GetLane(hn::MaxOfLanes(d, largest))) + 1;
+  std::size_t count = size;
+  while (count != k && missed - reached > 1) {
+    const std::int64_t middle = reached + (missed - reached) / 2;
+    const std::size_t above = count_from(scores, size, from_key(middle));
+    (above >= k ? reached : missed) = middle;
+    if (above >= k) count = above;
+  }
+  const float bound = from_key(reached);
+  std::size_t kept = 0;
+  if (count == k) {
+    smallest = infinity;
+    for (std::size_t i = 0; i < size; i += lanes) {
+      const auto s = hn::LoadU(d, scores + i);
+      const auto id = hn::LoadU(di, ids + i);
+      const auto good = hn::Ge(s, hn::Set(d, bound));
+      smallest = hn::Min(smallest, hn::IfThenElse(good, s, infinity));
+      hn::StoreU(hn::Compress(s, good), d, scores + kept);
+      hn::StoreU(hn::Compress(id, hn::RebindMask(di, good)), di, ids + kept);
+      kept += hn::CountTrue(d, good);
+    }
+    return hn::GetLane(hn::MinOfLanes(d, smallest));
+  }
+  std::size_t above = 0;
+  for (std::size_t i = 0; i < size; ++i) above += scores[i] > bound;
+  std::size_t ties = k - above;
+  for (std::size_t i = 0; i < size; ++i) {
+    const bool tie = scores[i] == bound && ties > 0;
+    if (!tie && !(scores[i] > bound)) continue;
+    ties -= tie;
+    scores[kept] = scores[i];
+    ids[kept++] = ids[i];
+  }
+  return bound;
+}
+
+// Looks up the candidates that came since the last time. Both sides ascend, so no mask is walked twice.
+void remove_masked(const TopKBlock& block, std::size_t user) {
+  float* scores = block.scores + user * block.stride;
+  std::int32_t* ids = block.ids + user * block.stride;
+  for (std::size_t m = 0; m < block.masks; ++m) {
+    const std::int32_t*& next = block.mask_next[user * block.masks + m];
+    const std::int32_t* const end = block.mask_end[user * block.masks + m];
+    std::uint32_t kept = block.clean[user];
+    for (std::uint32_t i = kept; i < block.sizes[user]; ++i) {
+      while (next < end && *next < ids[i]) ++next;
+      if (next < end && *next == ids[i]) continue;
+      scores[kept] = scores[i];
+      ids[kept++] = ids[i];
+    }
+    block.sizes[user] = kept;
+  }
+  block.clean[user] = block.sizes[user];
+}
+
+void prune(const TopKBlock& block, std::size_t user) {
+  remove_masked(block, user);
+  if (block.sizes[user] < block.k) return;
+  const std::size_t place = user * block.stride;
+  block.bars[user] = keep_best(block.scores + place, block.ids + place, block.sizes[user], block.k);
+  block.sizes[user] = block.clean[user] = static_cast<std::uint32_t>(block.k);
+}
+
+// Two vectors of scores, the first for item `first`.
+HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scores, std::size_t first) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> di;
+  if (user >= block.users || block.nans[user] >= 0) return;
+  const auto bar = hn::Set(d, block.bars[user]);
+  const auto end = hn::Set(di, static_cast<std::int32_t>(block.items));
+  const auto lane = hn::Iota(di, 0);
+  const std::size_t place = user * block.stride;
+  for (std::size_t i = first; i < first + 2 * hn::Lanes(d); i += hn::Lanes(d)) {
+    const auto s = hn::Load(d, scores + i - first);
+    const auto id = hn::Add(lane, hn::Set(di, static_cast<std::int32_t>(i)));
+    const auto hits = hn::And(hn::Not(hn::Le(s, bar)), hn::RebindMask(d, hn::Lt(id, end)));
+    if (const auto nan = hn::And(hn::IsNaN(s), hits); HWY_UNLIKELY(!hn::AllFalse(d, nan))) {
+      block.nans[user] = static_cast<std::int32_t>(i) + static_cast<std::int32_t>(hn::FindFirstTrue(d, nan));
+      return;
+    }
+    const std::size_t target = place + block.sizes[user];
+    hn::StoreU(hn::Compress(s, hits), d, block.scores + target);
+    hn::StoreU(hn::Compress(id, hn::RebindMask(di, hits)), di, block.ids + target);
+    block.sizes[user] += static_cast<std::uint32_t>(hn::CountTrue(d, hits));
+  }
+  // Room for a panel and for the last vector's unused lanes.
+  if (block.sizes[user] + kPanel + kPanel / 2 > block.stride) prune(block, user);
+}
+
+// rank[i] = place of candidate i, best first, ties in their order. Quadratic: for short lists.
+HWY_ATTR void place_candidates(float* scores, std::size_t count, std::uint32_t* rank) {
+  const Floats d;
+  hn::StoreU(hn::Set(d, std::numeric_limits<float>::quiet_NaN()), d, scores + count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto own = hn::Set(d, scores[i]);
+    std::size_t better = 0;
+    for (std::size_t j = 0; j < count; j += hn::Lanes(d)) {
+      const auto s = hn::LoadU(d, scores + j);
+      const auto before = hn::FirstN(d, i > j ? i - j : 0);
+      better += hn::CountTrue(d, hn::Or(hn::Gt(s, own), hn::And(hn::Eq(s, own), before)));
+    }
+    rank[i] = static_cast<std::uint32_t>(better);
+  }
+}
+
+HWY_ATTR void rank_panels(const TopKBlock& block) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  HWY_ALIGN float scores[kTileUsers * kPanel];
+  Vector low[kTileUsers], high[kTileUsers];
+  for (std::size_t first = 0; first < block.items; first += kPanel) {
+    const float* panel = block.panels + first * block.width;
+    for (std::size_t group = 0; group < block.users; group += kGroup)
+      for (std::size_t i = 0; i < kPanel; i += 2 * lanes)
+        for (std::size_t part = 0; part < kGroup; part += kTileUsers) {
+          score_tile(block.queries + group * block.width + part, panel + i, block.width, low, high);
+          const float* bars = block.bars + group + part;
+          std::uint32_t hits = 0;
+          HWY_UNROLL(16)
+          for (std::size_t u = 0; u < kTileUsers; ++u) {
+            const auto bar = hn::Set(d, bars[u]);  // NaN: everything passes; a NaN score passes every bar
+            const bool none = hn::AllTrue(d, hn::And(hn::Le(low[u], bar), hn::Le(high[u], bar)));
+            hits |= static_cast<std::uint32_t>(!none) << u;
+          }
+          if (hits == 0) continue;
+          HWY_UNROLL(16)
+          for (std::size_t u = 0; u < kTileUsers; ++u) {
+            hn::Store(low[u], d, scores + u * kPanel);
+            hn::Store(high[u], d, scores + u * kPanel + lanes);
+          }
+          for (; hits != 0; hits &= hits - 1) {
+            const auto u = static_cast<std::size_t>(std::countr_zero(hits));
+            append(block, group + part + u, scores + u * kPanel, first + i);
+          }
+        }
+  }
+  for (std::size_t user = 0; user < block.users; ++user)
+    if (block.nans[user] < 0) prune(block, user);
+}
+
+// out: [user][items].
+HWY_ATTR void score_panels(const TopKBlock& block, float* out) {
+  const Floats d;
+  const std::size_t lanes = hn::Lanes(d);
+  HWY_ALIGN float scores[kPanel];
+  Vector low[kTileUsers], high[kTileUsers];
+  for (std::size_t first = 0; first < block.items; first += 2 * lanes) {
+    const float* panel = block.panels + first / kPanel * kPanel * block.width + first % kPanel;
+    for (std::size_t group = 0; group < block.users; group += kTileUsers) {
+      score_tile(block.queries + group / kGroup * kGroup * block.width + group % kGroup, panel, block.width,
+                 low, high);
+      for (std::size_t u = 0; u < kTileUsers && group + u < block.users; ++u) {
+        hn::Store(low[u], d, scores);
+        hn::Store(high[u], d, scores + lanes);
+        std::memcpy(out + (group + u) * block.items + first, scores,
+                    std::min(2 * lanes, block.items - first) * sizeof(float));
+      }
+    }
+  }
+}
+
+HWY_INLINE float dot(const float* x, const float* y, std::size_t count) {
+  const Floats d;
+  auto sum = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d))
+    sum = hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, y + i), sum);
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < count; ++i) total += x[i] * y[i];
+  return total;
+}
+
+// A bar below the scores of all `guess` items, or NaN if one of them does not exist. Sums in another order
+// than the tile's: the slack covers both roundings.
+HWY_ATTR float bar_below(const float* query, float query_last, const EmbeddingRows& items, const float* norms,
+                         const std::int32_t* guess, std::size_t k) {
+  const auto dim = static_cast<std::size_t>(items.dim);
+  const float norm = std::sqrt(dot(query, query, dim) + query_last * query_last);
+  const float slack = norm * static_cast<float>(dim + 1) * (4 * std::numeric_limits<float>::epsilon());
+  float bar = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < k; ++i) {
+    const std::int32_t item = guess[i];
+    if (item < 0 || item >= items.count()) return std::numeric_limits<float>::quiet_NaN();
+    const float last = items.last.empty() ? 0.0f : query_last * items.last[item];
+    bar = std::min(bar, dot(query, items.row(item), dim) + last - slack * norms[item]);
+  }
+  return std::nextafter(bar, -std::numeric_limits<float>::infinity());
+}
+
+}  // namespace hyperllm::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hyperllm::kernels {
+
+HWY_EXPORT(place_candidates);
+HWY_EXPORT(rank_panels);
+HWY_EXPORT(score_panels);
+HWY_EXPORT(bar_below);
+
+namespace {
+
+using detail::kBlockUsers;
+using detail::kGroup;
+using detail::kPanel;
+using detail::TopKBlock;
+
+constexpr std::size_t kCandidates = 64;             // of which the k best are kept, at small k
+constexpr std::size_t kCandidateFloats = 1u << 21;  // per thread, at large k
+constexpr std::size_t kShortList = 256;
+constexpr float kAllPass = std::numeric_limits<float>::quiet_NaN();
+
+// Coordinates of the users at some positions, packed for the tile.
+std::vector<float> pack_queries(const EmbeddingRows& queries, std::span<const std::int32_t> users,
+                                std::span<const std::int64_t> positions) {
+  const auto width = static_cast<std::size_t>(queries.width()), dim = static_cast<std::size_t>(queries.dim);
+  std::vector<float> packed((positions.size() + kGroup - 1) / kGroup * kGroup * width, 0.0f);
+  for (std::size_t b = 0; b < positions.size(); ++b) {
+    const std::int32_t user = users[positions[b]];
+    const float* row = queries.row(user);
+    float* target = packed.data() + b / kGroup * kGroup * width + b % kGroup;
+    for (std::size_t k = 0; k < dim; ++k) target[k * kGroup] = row[k];
+    if (dim < width) target[dim * kGroup] = queries.last[user];
+  }
+  return packed;
+}
+
+struct Search {
+  const EmbeddingRows& queries;
+  const ItemPanels& items;
+  std::span<const std::int32_t> users;
+  std::span<const MaskRows> masks;
+  std::size_t k, width;  // of the search, at most the items; of the outputs
+  std::span<std::int32_t> top_items;
+  std::span<float> top_scores;
+  std::span<std::int32_t> head_start;
+
+  std::size_t stride() const { return std::max(kCandidates, 2 * k) + kPanel + kPanel / 2; }
+  std::optional<NanScore> rank(std::span<const std::int64_t> positions, bool with_head_start) const;
+  void write(std::int64_t position, float* scores, const std::int32_t* ids, std::size_t count,
+             std::vector<std::uint32_t>& rank) const;
+  float bar(std::int64_t position) const;
+};
+
+float Search::bar(std::int64_t position) const {
+  const std::int32_t user = users[position];
+  return HWY_DYNAMIC_DISPATCH(bar_below)(queries.row(user), queries.last.empty() ? 0.0f : queries.last[user],
+                                         items.rows(), items.norms(),
+                                         head_start.data() + position * static_cast<std::int64_t>(width), k);
+}
+
+void Search::write(std::int64_t position, float* scores, const std::int32_t* ids, std::size_t count,
+                   std::vector<std::uint32_t>& rank) const {
+  rank.resize(count);
+  if (count <= kShortList) {
+    HWY_DYNAMIC_DISPATCH(place_candidates)(scores, count, rank.data());
+  } else {
+    std::vector<std::uint32_t> order(count);
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+    });
+    for (std::uint32_t r = 0; r < count; ++r) rank[order[r]] = r;
+  }
+  const auto items_out = top_items.subspan(static_cast<std::size_t>(position) * width, width);
+  const auto scores_out = top_scores.subspan(static_cast<std::size_t>(position) * width, width);
+  for (std::size_t i = 0; i < count; ++i) {
+    items_out[rank[i]] = ids[i];
+    scores_out[rank[i]] = scores[i] + 0.0f;
+  }
+  std::fill(items_out.begin() + static_cast<std::ptrdiff_t>(count), items_out.end(), -1);
+  std::fill(scores_out.begin() + static_cast<std::ptrdiff_t>(count), scores_out.end(),
+            -std::numeric_limits<float>::infinity());
+  if (head_start.empty()) return;
+  const auto ids_out = head_start.subspan(static_cast<std::size_t>(position) * width, width);
+  std::fill(std::copy_n(ids, count, ids_out.begin()), ids_out.end(), -1);
+}
+
+std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bool with_head_start) const {
+  const std::size_t count = positions.size(), padded = (count + kGroup - 1) / kGroup * kGroup;
+  const std::vector<float> packed = pack_queries(queries, users, positions);
+  const auto scores = std::make_unique_for_overwrite<float[]>(count * stride());
+  const auto ids = std::make_unique_for_overwrite<std::int32_t[]>(count * stride());
+  std::vector<std::uint32_t> sizes(count, 0), clean(count, 0);
+  std::vector<std::int32_t> nans(count, -1);
+  std::vector<float> bars(padded, std::numeric_limits<float>::infinity());
+  std::vector<const std::int32_t*> next, end;
+  for (std::size_t b = 0; b < count; ++b) {
+    bars[b] = with_head_start ? bar(positions[b]) : kAllPass;
+    for (const MaskRows& mask : masks) {
+      const std::int32_t user = users[positions[b]];
+      next.push_back(mask.indices.data() + mask.indptr[user]);
+      end.push_back(mask.indices.data() + mask.indptr[user + 1]);
+    }
+  }
+  HWY_DYNAMIC_DISPATCH(rank_panels)
+  ({.panels = items.panels(),
+    .items = static_cast<std::size_t>(items.count()),
+    .width = static_cast<std::size_t>(queries.width()),
+    .queries = packed.data(),
+    .users = count,
+    .k = k,
+    .scores = scores.get(),
+    .ids = ids.get(),
+    .stride = stride(),
+    .sizes = sizes.data(),
+    .clean = clean.data(),
+    .bars = bars.data(),
+    .nans = nans.data(),
+    .masks = masks.size(),
+    .mask_next = next.data(),
+    .mask_end = end.data()});
+  std::vector<std::uint32_t> ranks;
+  std::vector<std::int64_t> again;
+  for (std::size_t b = 0; b < count; ++b) {
+    if (nans[b] >= 0) return NanScore{positions[b], nans[b]};
+    if (with_head_start && sizes[b] < k)
+      again.push_back(positions[b]);
+    else
+      write(positions[b], scores.get() + b * stride(), ids.get() + b * stride(), sizes[b], ranks);
+  }
+  return again.empty() ? std::nullopt : rank(again, false);
+}
+
+}  // namespace
+
+void ItemPanels::Free::operator()(float* memory) const { std::free(memory); }
+
+ItemPanels::ItemPanels(const EmbeddingRows& items)
+    : rows_(items), norms_(static_cast<std::size_t>(items.count())) {
+  static_assert(kItems == static_cast<std::int64_t>(kPanel));
+  constexpr std::size_t kAlignment = 64;
+  const std::int64_t width = items.width(), panels = (count() + kItems - 1) / kItems;
+  const auto bytes =
+      static_cast<std::size_t>(std::max<std::int64_t>(panels * width, 1)) * kPanel * sizeof(float);
+  panels_.reset(static_cast<float*>(std::aligned_alloc(kAlignment, bytes)));
+  if (!panels_) throw std::bad_alloc();
+  parallel_ranges(panels, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin * kItems; item < end * kItems; ++item) {
+      float* target = panels_.get() + item / kItems * kItems * width + item % kItems;
+      if (item >= count()) {
+        for (std::int64_t k = 0; k < width; ++k) target[k * kItems] = 0;
+        continue;
+      }
+      const float* row = items.row(item);
+      float squares = 0;
+      for (std::int64_t k = 0; k < items.dim; ++k) {
+        target[k * kItems] = row[k];
+        squares += row[k] * row[k];
+      }
+      if (!items.last.empty()) {
+        target[items.dim * kItems] = items.last[item];
+        squares += items.last[item] * items.last[item];
+      }
+      norms_[item] = std::sqrt(squares);
+    }
+  });
+}
+
+std::optional<NanScore> masked_top_k(const EmbeddingRows& queries, const ItemPanels& items,
+                                     std::span<const std::int32_t> users, std::span<const MaskRows> masks,
+                                     std::int64_t k, std::span<std::int32_t> top_items,
+                                     std::span<float> top_scores, std::span<std::int32_t> head_start) {
+  const auto width = static_cast<std::size_t>(k);
+  const Search search{
+      queries, items,     users,      masks,     std::min(width, static_cast<std::size_t>(items.count())),
+      width,   top_items, top_scores, head_start};
+  const std::size_t most = kCandidateFloats / search.stride() / kGroup * kGroup;
+  const auto grain = static_cast<std::int64_t>(std::clamp(most, kGroup, kBlockUsers));
+  const std::int64_t count = std::ssize(users), blocks = (count + grain - 1) / grain;
+  std::vector<std::optional<NanScore>> nans(static_cast<std::size_t>(blocks));
+  parallel_blocks(blocks, [&](std::int64_t block) {
+    std::vector<std::int64_t> positions(static_cast<std::size_t>(std::min(grain, count - block * grain)));
+    std::iota(positions.begin(), positions.end(), block * grain);
+    nans[block] = search.rank(positions, !head_start.empty());
+  });
+  const auto first = std::find_if(nans.begin(), nans.end(), [](const auto& nan) { return nan.has_value(); });
+  return first == nans.end() ? std::nullopt : *first;
+}
+
+void inner_products(const EmbeddingRows& queries, const ItemPanels& items,
+                    std::span<const std::int32_t> users, std::span<float> out) {
+  std::vector<std::int64_t> positions(users.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  const std::vector<float> packed = pack_queries(queries, users, positions);
+  TopKBlock block{};
+  block.panels = items.panels();
+  block.items = static_cast<std::size_t>(items.count());
+  block.width = static_cast<std::size_t>(queries.width());
+  block.queries = packed.data();
+  block.users = users.size();
+  HWY_DYNAMIC_DISPATCH(score_panels)(block, out.data());
+}
+
+}  // namespace hyperllm::kernels
+#endif  // HWY_ONCE

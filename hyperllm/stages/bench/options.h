@@ -1,0 +1,33 @@
+// Options of `hyperllm bench`.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "hyperllm/base/fields.h"
+
+namespace hyperllm::stages::bench {
+
+struct BenchOptions {
+  std::filesystem::path dataset;
+  std::int64_t dim = 49;
+  std::int64_t layers = 3;
+  std::int64_t batch_size = 4096;
+  std::int64_t epochs = 500;
+  std::int64_t contrast_rows = 0;
+  double seconds = 0.5;
+  bool json = false;
+  FieldList fields() {
+    return {
+        {"dataset", &dataset, "dataset folder to estimate for; empty: made-up data of Amazon-Beauty's sizes"},
+        {"dim", &dim, "dimensions of the hyperbolic space, 1 to 4096"},
+        {"layers", &layers, "propagation steps, at least 1"},
+        {"batch_size", &batch_size, "user-item positives in a step, at least 1"},
+        {"epochs", &epochs, "epochs to estimate for, at least 1"},
+        {"contrast_rows", &contrast_rows, "rows of the contrast in a step; 0: all items"},
+        {"seconds", &seconds, "time for measuring each part, above 0"},
+        {"json", &json, "print JSON"}};
+  }
+};
+
+}  // namespace hyperllm::stages::bench

@@ -1,0 +1,183 @@
+#include "hyperllm/stages/bench/workload.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "hyperllm/optim/optimizer.h"
+#include "hyperllm/training/trainer.h"
+
+namespace hyperllm::stages::bench {
+namespace {
+
+using torch::Tensor;
+
+// What is measured whole; beyond it a part is measured and scaled.
+constexpr double kPairsAtOnce = 2e8;
+constexpr std::int64_t kUsersAtOnce = 20'000;
+
+constexpr std::uint64_t kSeed = 1;
+constexpr double kScale = 0.1, kMargin = 1.6, kTagMargin = 0.9, kTau = 0.5;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+double median_seconds(double budget, const std::function<void()>& body) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<double> seconds;
+  const double start = now();
+  do {
+    const double begin = now();
+    body();
+    seconds.push_back(now() - begin);
+  } while (now() - start + seconds.back() < budget && seconds.size() < kMost);
+  const auto middle = seconds.begin() + std::ssize(seconds) / 2;
+  std::nth_element(seconds.begin(), middle, seconds.end());
+  return *middle;
+}
+
+Workload::Workload(const BenchOptions& options, data::Synthetic data)
+    : options_(options),
+      data_(std::move(data)),
+      train_(data_.dataset.train_csr()),
+      valid_(data_.dataset.valid_csr()),
+      backbone_(models::make_backbone("hgcf", {options.layers, 1.5, manifold::Curvature(1)})),
+      user_item_(graph::user_item_graph(train_)) {
+  if (!data_.tags.tags.empty()) tag_graph_ = graph::tag_graph(data_.tags, train_.cols, 1);
+}
+
+std::int64_t Workload::contrast_rows() const {
+  return options_.contrast_rows > 0 ? std::min(options_.contrast_rows, train_.cols) : train_.cols;
+}
+
+// Rows that all propagations of a step read: forward and backward, every layer, every entry.
+std::int64_t Workload::gathered_rows() const {
+  return 2 * options_.layers * (user_item_->nnz() + (tag_graph_ ? tag_graph_->nnz() : 0));
+}
+
+frameworks::HyperLlm Workload::framework(bool contrast) const {
+  const auto table = [&](const char* name, std::int64_t rows) {
+    return frameworks::make_table(
+        name, frameworks::uniform_tangents(rows, options_.dim, kScale, Random(kSeed, name)),
+        frameworks::Storage::kPoints, manifold::Curvature(1));
+  };
+  frameworks::HyperLlmOptions shape;
+  shape.num_users = train_.rows;
+  shape.num_items = train_.cols;
+  shape.margin = kMargin;
+  std::optional<frameworks::TagTask> task;
+  if (tag_graph_) {
+    task.emplace();
+    task->graph = tag_graph_;
+    task->embeddings = table("tags", std::ssize(data_.tags.tags));
+    task->margin = kTagMargin;
+    task->contrast_weight = contrast ? 0.01 : 0;
+    task->contrast_tau = kTau;
+  }
+  return frameworks::HyperLlm(shape, backbone_, user_item_, table("ids", train_.rows + train_.cols),
+                              std::move(task));
+}
+
+double Workload::step(frameworks::HyperLlm& model, optim::Optimizer& optimizer) {
+  std::size_t at = 0;
+  const auto once = [&] {
+    optimizer.zero_grad();
+    model.loss(batches_[at++ % batches_.size()]).backward();
+    optimizer.step();
+  };
+  once();
+  return median_seconds(2 * options_.seconds, once);
+}
+
+double Workload::contrast() {
+  const std::int64_t items = train_.cols, wanted = contrast_rows();
+  const auto rows =
+      std::clamp<std::int64_t>(static_cast<std::int64_t>(kPairsAtOnce / static_cast<double>(items)),
+                               std::min<std::int64_t>(64, wanted), wanted);
+  const Tensor tangents =
+      frameworks::uniform_tangents(2 * items, options_.dim, kScale, Random(kSeed, "contrast"));
+  const Tensor points = manifold::expmap0_rows(10 * tangents, manifold::Curvature(1), 1.5);
+  const Tensor x = points.narrow(0, 0, rows).contiguous().requires_grad_(true);
+  const Tensor y = points.narrow(0, items, items).contiguous().requires_grad_(true);
+  std::vector<std::int64_t> same(rows);
+  std::iota(same.begin(), same.end(), std::int64_t{0});
+  const double seconds = median_seconds(options_.seconds, [&] {
+    manifold::softmax_contrast(x, y, same, manifold::Curvature(1), kTau).backward();
+  });
+  return seconds * static_cast<double>(wanted) / static_cast<double>(rows);
+}
+
+double Workload::propagation() {
+  const auto one = [&](const graph::GraphPtr& graph) {
+    const Tensor x = torch::full({graph->nodes(), options_.dim}, 0.01F).requires_grad_(true);
+    const Tensor ones = torch::ones_like(x);
+    return median_seconds(options_.seconds / 2,
+                          [&] { graph::propagate_sum(graph, x, options_.layers).backward(ones); });
+  };
+  return one(user_item_) + (tag_graph_ ? one(tag_graph_) : 0);
+}
+
+double Workload::triplets() {
+  const auto one = [&](std::int64_t nodes, std::initializer_list<const manifold::Triplets*> batch) {
+    const Tensor h = frameworks::uniform_tangents(nodes, options_.dim, kScale, Random(kSeed, "triplets"))
+                         .requires_grad_(true);
+    return median_seconds(options_.seconds / 4, [&] {
+      for (const manifold::Triplets* triplets : batch)
+        backbone_->ranking_loss(h, *triplets, kMargin).backward();
+    });
+  };
+  const frameworks::Batch& batch = batches_.front();
+  return one(user_item_->nodes(), {&batch.user_item}) +
+         (tag_graph_ ? one(tag_graph_->nodes(), {&batch.tag_item, &batch.tag_tag}) : 0);
+}
+
+double Workload::evaluation() {
+  const frameworks::HyperLlm model = framework(false);
+  const std::vector<std::int32_t> all = training::evaluation_users(valid_, 0, kSeed),
+                                  some = training::evaluation_users(valid_, kUsersAtOnce, kSeed);
+  if (all.empty()) return 0;
+  frameworks::Representations points;
+  const double encode = median_seconds(options_.seconds / 2, [&] { points = model.representations(); });
+  const double rank = median_seconds(options_.seconds, [&] {
+    training::rank_and_measure(points, backbone_->curvature(), train_, valid_, some);
+  });
+  return encode + rank * static_cast<double>(all.size()) / static_cast<double>(some.size());
+}
+
+void Workload::measure(BenchResult& result) {
+  training::SamplerOptions sampling;
+  sampling.batch_size = options_.batch_size;
+  const training::Sampler sampler(train_, tag_graph_ ? &data_.tags : nullptr, sampling);
+  const double sampled = median_seconds(options_.seconds / 2, [&] { batches_ = sampler.epoch(1); });
+  result.steps_per_epoch = sampler.batches_per_epoch();
+
+  const double pairs = static_cast<double>(contrast_rows()) * static_cast<double>(train_.cols);
+  const bool with_contrast = tag_graph_ != nullptr;
+  // Measured whole where that is quick.
+  const bool whole = with_contrast && pairs <= kPairsAtOnce && contrast_rows() == train_.cols;
+  frameworks::HyperLlm model = framework(whole);
+  const auto optimizer = optim::make_optimizer(model.parameters(), {});
+  result.step_ms = 1e3 * step(model, *optimizer);
+  const double update = median_seconds(options_.seconds / 4, [&] { optimizer->step(); });
+
+  const auto add = [&](const char* name, double seconds, double work, const char* unit) {
+    result.parts.push_back(
+        {name, 1e3 * seconds, work > 0 ? work / seconds / 1e9 : 0, 0, work > 0 ? unit : ""});
+  };
+  if (with_contrast) {
+    const double seconds = contrast();
+    if (!whole) result.step_ms += 1e3 * seconds;
+    // Scores and both gradients: three products over the ambient coordinates.
+    add("contrast", seconds, 6 * pairs * static_cast<double>(options_.dim + 1), "GFLOP/s");
+  }
+  add("propagation", propagation(), static_cast<double>(gathered_rows() * options_.dim * 4), "GB/s");
+  add("triplet losses", triplets(), 0, "");
+  add("optimizer", update, 0, "");
+  add("sampling", sampled / static_cast<double>(result.steps_per_epoch), 0, "");
+  result.evaluation_ms = 1e3 * evaluation();
+}
+
+}  // namespace hyperllm::stages::bench

@@ -1,0 +1,46 @@
+// One dataset with the models of both kinds of step on it, and the timing of their parts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "hyperllm/data/synthetic.h"
+#include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/stages/bench/options.h"
+#include "hyperllm/stages/bench/run.h"
+#include "hyperllm/training/sampler.h"
+
+namespace hyperllm::stages::bench {
+
+// Seconds of the median call of `body`: at least one call, at most as many as fit into `budget` seconds.
+double median_seconds(double budget, const std::function<void()>& body);
+
+class Workload {
+ public:
+  // data.tags may be empty: then there is no tag task.
+  Workload(const BenchOptions& options, data::Synthetic data);
+
+  // Fills parts, step_ms, evaluation_ms, steps_per_epoch. `ceilings` are not needed: shares come later.
+  void measure(BenchResult& result);
+
+ private:
+  frameworks::HyperLlm framework(bool contrast) const;
+  double step(frameworks::HyperLlm& model, optim::Optimizer& optimizer);
+  double contrast();
+  double propagation();
+  double triplets();
+  double evaluation();
+  std::int64_t contrast_rows() const;
+  std::int64_t gathered_rows() const;
+
+  BenchOptions options_;
+  data::Synthetic data_;
+  data::Csr train_, valid_;
+  std::shared_ptr<const models::Backbone> backbone_;
+  graph::GraphPtr user_item_, tag_graph_;
+  std::vector<frameworks::Batch> batches_;
+};
+
+}  // namespace hyperllm::stages::bench
