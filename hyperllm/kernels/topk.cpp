@@ -19,18 +19,18 @@
 // clang-format off: foreach_target.h must come first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
+#include "hyperllm/kernels/topk_list-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace hyperllm::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+using detail::kBlockUsers;
 using detail::kGroup;
 using detail::kPanel;
 using detail::TopKBlock;
-
-using Floats = hn::CappedTag<float, kPanel / 2>;
-using Vector = hn::Vec<Floats>;
 
 // Two vectors of scores a user: as many users as leave registers for the items and a coordinate.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
@@ -55,103 +55,6 @@ HWY_INLINE void score_tile(const float* HWY_RESTRICT queries, const float* HWY_R
     panel += kPanel;
     queries += kGroup;
   }
-}
-
-// Floats in their order as integers; what orders them fits 32 bits, sums of two do not.
-HWY_INLINE std::int64_t to_key(float value) {
-  const auto bits = std::bit_cast<std::int32_t>(value);
-  return bits >= 0 ? bits : bits ^ 0x7fffffff;
-}
-HWY_INLINE float from_key(std::int64_t key) {
-  const auto bits = static_cast<std::int32_t>(key);
-  return std::bit_cast<float>(bits >= 0 ? bits : bits ^ 0x7fffffff);
-}
-
-HWY_INLINE std::size_t count_from(const float* scores, std::size_t size, float bound) {
-  const Floats d;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < size; i += hn::Lanes(d))
-    count += hn::CountTrue(d, hn::Ge(hn::LoadU(d, scores + i), hn::Set(d, bound)));
-  return count;
-}
-
-// Cuts the list to its k best, in their order (ties: the first), and returns the k-th best score; size >= k.
-// Bisects for a bound that exactly k scores reach: no branch depends on the data but the loop's end.
-HWY_ATTR float keep_best(float* scores, std::int32_t* ids, std::size_t size, std::size_t k) {
-  const Floats d;
-  const hn::RebindToSigned<Floats> di;
-  const std::size_t lanes = hn::Lanes(d);
-  // NaN after the end is below and above nothing.
-  hn::StoreU(hn::Set(d, std::numeric_limits<float>::quiet_NaN()), d, scores + size);
-  const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
-  auto smallest = infinity, largest = hn::Neg(infinity);
-  for (std::size_t i = 0; i < size; i += lanes) {
-    const auto s = hn::LoadU(d, scores + i);
-    smallest = hn::IfThenElse(hn::Lt(s, smallest), s, smallest);
-    largest = hn::IfThenElse(hn::Gt(s, largest), s, largest);
-  }
-  std::int64_t reached = to_key(hn::GetLane(hn::MinOfLanes(d, smallest)));
-  std::int64_t missed = to_key(hn::GetLane(hn::MaxOfLanes(d, largest))) + 1;
-  std::size_t count = size;
-  while (count != k && missed - reached > 1) {
-    const std::int64_t middle = reached + (missed - reached) / 2;
-    const std::size_t above = count_from(scores, size, from_key(middle));
-    (above >= k ? reached : missed) = middle;
-    if (above >= k) count = above;
-  }
-  const float bound = from_key(reached);
-  std::size_t kept = 0;
-  if (count == k) {
-    smallest = infinity;
-    for (std::size_t i = 0; i < size; i += lanes) {
-      const auto s = hn::LoadU(d, scores + i);
-      const auto id = hn::LoadU(di, ids + i);
-      const auto good = hn::Ge(s, hn::Set(d, bound));
-      smallest = hn::Min(smallest, hn::IfThenElse(good, s, infinity));
-      hn::StoreU(hn::Compress(s, good), d, scores + kept);
-      hn::StoreU(hn::Compress(id, hn::RebindMask(di, good)), di, ids + kept);
-      kept += hn::CountTrue(d, good);
-    }
-    return hn::GetLane(hn::MinOfLanes(d, smallest));
-  }
-  std::size_t above = 0;
-  for (std::size_t i = 0; i < size; ++i) above += scores[i] > bound;
-  std::size_t ties = k - above;
-  for (std::size_t i = 0; i < size; ++i) {
-    const bool tie = scores[i] == bound && ties > 0;
-    if (!tie && !(scores[i] > bound)) continue;
-    ties -= tie;
-    scores[kept] = scores[i];
-    ids[kept++] = ids[i];
-  }
-  return bound;
-}
-
-// Looks up the candidates that came since the last time. Both sides ascend, so no mask is walked twice.
-void remove_masked(const TopKBlock& block, std::size_t user) {
-  float* scores = block.scores + user * block.stride;
-  std::int32_t* ids = block.ids + user * block.stride;
-  for (std::size_t m = 0; m < block.masks; ++m) {
-    const std::int32_t*& next = block.mask_next[user * block.masks + m];
-    const std::int32_t* const end = block.mask_end[user * block.masks + m];
-    std::uint32_t kept = block.clean[user];
-    for (std::uint32_t i = kept; i < block.sizes[user]; ++i) {
-      while (next < end && *next < ids[i]) ++next;
-      if (next < end && *next == ids[i]) continue;
-      scores[kept] = scores[i];
-      ids[kept++] = ids[i];
-    }
-    block.sizes[user] = kept;
-  }
-  block.clean[user] = block.sizes[user];
-}
-
-void prune(const TopKBlock& block, std::size_t user) {
-  remove_masked(block, user);
-  if (block.sizes[user] < block.k) return;
-  const std::size_t place = user * block.stride;
-  block.bars[user] = keep_best(block.scores + place, block.ids + place, block.sizes[user], block.k);
-  block.sizes[user] = block.clean[user] = static_cast<std::uint32_t>(block.k);
 }
 
 // Two vectors of scores, the first for item `first`.
@@ -180,52 +83,53 @@ HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scor
   if (block.sizes[user] + kPanel + kPanel / 2 > block.stride) prune(block, user);
 }
 
-// rank[i] = place of candidate i, best first, ties in their order. Quadratic: for short lists.
-HWY_ATTR void place_candidates(float* scores, std::size_t count, std::uint32_t* rank) {
-  const Floats d;
-  hn::StoreU(hn::Set(d, std::numeric_limits<float>::quiet_NaN()), d, scores + count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto own = hn::Set(d, scores[i]);
-    std::size_t better = 0;
-    for (std::size_t j = 0; j < count; j += hn::Lanes(d)) {
-      const auto s = hn::LoadU(d, scores + j);
-      const auto before = hn::FirstN(d, i > j ? i - j : 0);
-      better += hn::CountTrue(d, hn::Or(hn::Gt(s, own), hn::And(hn::Eq(s, own), before)));
-    }
-    rank[i] = static_cast<std::uint32_t>(better);
-  }
+// Bits of the words: whether the user's mask is not full.
+HWY_INLINE void gather_hits(const std::uint16_t* masks, std::uint64_t (&words)[2]) {
+  const auto full = static_cast<std::uint16_t>((1u << hn::Lanes(Floats())) - 1);
+  words[0] = words[1] = 0;
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t u = 0; u < kBlockUsers; ++u)
+    words[u / 64] |= static_cast<std::uint64_t>(masks[u] != full) << u % 64;
+#else
+  const hn::ScalableTag<std::uint16_t> d;
+  std::uint8_t bytes[kBlockUsers / 8];
+  for (std::size_t u = 0; u < kBlockUsers; u += hn::Lanes(d))
+    hn::StoreMaskBits(d, hn::Ne(hn::Load(d, masks + u), hn::Set(d, full)), bytes + u / 8);
+  std::memcpy(words, bytes, sizeof bytes);
+#endif
 }
 
+// Hits are handled once a panel, so that no multiply-add waits for a branch that nobody can predict.
 HWY_ATTR void rank_panels(const TopKBlock& block) {
+  static_assert(kBlockUsers <= 128 && kBlockUsers % 32 == 0 && kBlockUsers % kGroup == 0);
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
-  HWY_ALIGN float scores[kTileUsers * kPanel];
+  HWY_ALIGN float scores[kBlockUsers * kPanel];
+  // Bits of the lanes in which neither score passes the user's bar.
+  HWY_ALIGN std::uint16_t fails[kBlockUsers];
+  std::fill(fails, fails + kBlockUsers, static_cast<std::uint16_t>((1u << lanes) - 1));
   Vector low[kTileUsers], high[kTileUsers];
-  for (std::size_t first = 0; first < block.items; first += kPanel) {
-    const float* panel = block.panels + first * block.width;
-    for (std::size_t group = 0; group < block.users; group += kGroup)
-      for (std::size_t i = 0; i < kPanel; i += 2 * lanes)
-        for (std::size_t part = 0; part < kGroup; part += kTileUsers) {
-          score_tile(block.queries + group * block.width + part, panel + i, block.width, low, high);
-          const float* bars = block.bars + group + part;
-          std::uint32_t hits = 0;
-          HWY_UNROLL(16)
-          for (std::size_t u = 0; u < kTileUsers; ++u) {
-            const auto bar = hn::Set(d, bars[u]);  // NaN: everything passes; a NaN score passes every bar
-            const bool none = hn::AllTrue(d, hn::And(hn::Le(low[u], bar), hn::Le(high[u], bar)));
-            hits |= static_cast<std::uint32_t>(!none) << u;
-          }
-          if (hits == 0) continue;
-          HWY_UNROLL(16)
-          for (std::size_t u = 0; u < kTileUsers; ++u) {
-            hn::Store(low[u], d, scores + u * kPanel);
-            hn::Store(high[u], d, scores + u * kPanel + lanes);
-          }
-          for (; hits != 0; hits &= hits - 1) {
-            const auto u = static_cast<std::size_t>(std::countr_zero(hits));
-            append(block, group + part + u, scores + u * kPanel, first + i);
-          }
-        }
+  for (std::size_t first = 0; first < block.items; first += 2 * lanes) {
+    const float* panel = block.panels + first / kPanel * kPanel * block.width + first % kPanel;
+    for (std::size_t user = 0; user < block.users; user += kTileUsers) {
+      score_tile(block.queries + user / kGroup * kGroup * block.width + user % kGroup, panel, block.width,
+                 low, high);
+      HWY_UNROLL(16)
+      for (std::size_t u = 0; u < kTileUsers; ++u) {
+        const auto bar = hn::Set(d, block.bars[user + u]);  // NaN: all pass; a NaN score passes every bar
+        hn::StoreMaskBits(d, hn::And(hn::Le(low[u], bar), hn::Le(high[u], bar)),
+                          reinterpret_cast<std::uint8_t*>(fails + user + u));
+        hn::Store(low[u], d, scores + (user + u) * 2 * lanes);
+        hn::Store(high[u], d, scores + (user + u) * 2 * lanes + lanes);
+      }
+    }
+    std::uint64_t words[2];
+    gather_hits(fails, words);
+    for (std::size_t w = 0; w < 2; ++w)
+      for (; words[w] != 0; words[w] &= words[w] - 1) {
+        const std::size_t user = w * 64 + static_cast<std::size_t>(std::countr_zero(words[w]));
+        append(block, user, scores + user * 2 * lanes, first);
+      }
   }
   for (std::size_t user = 0; user < block.users; ++user)
     if (block.nans[user] < 0) prune(block, user);
