@@ -13,6 +13,7 @@
 #include "hyperllm/metrics/evaluate_ranking.h"
 #include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/checkpoint.h"
+#include "hyperllm/training/tensor_memory.h"
 
 namespace hyperllm::training {
 namespace {
@@ -252,6 +253,7 @@ Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, cons
   HYPERLLM_CHECK(options.epochs >= 0 && options.patience >= 1 && options.eval_every >= 1,
                  ErrorCode::kInvalidArgument,
                  "training: expected epochs >= 0, patience >= 1 and eval_every >= 1");
+  const ReusedTensorMemory memory;
   return Run(framework, optimizer, sampler, curvature, train_items, valid_items, options, context).go();
 }
 
