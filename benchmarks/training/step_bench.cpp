@@ -14,6 +14,7 @@
 #include "hyperllm/frameworks/hyperllm.h"
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/training/sampler.h"
+#include "hyperllm/training/tensor_memory.h"
 
 namespace {
 
@@ -101,6 +102,7 @@ class Training {
                                 table("embeddings", kUsers + kItems), std::move(task));
   }
 
+  const training::ReusedTensorMemory memory_;
   const data::Csr train_ = interactions();
   const data::TagGraph tags_ = tags();
   const training::Sampler sampler_{train_, &tags_, {kBatch, 1, training::Sampling::kFresh}};

@@ -36,7 +36,7 @@ namespace hyperllm::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t kMaxVectors = 8;
-constexpr std::int64_t kAhead = 16;  // edges
+constexpr std::int64_t kAhead = 32;  // edges
 
 enum class Weights { kOne, kGiven, kByColumn, kGivenByColumn };
 
@@ -142,7 +142,7 @@ HWY_EXPORT(propagate_rows);
 namespace {
 
 // A row costs about as much as this many edges beside its own.
-constexpr std::int64_t kEdgesPerRow = 4, kWorkPerBlock = 16384;
+constexpr std::int64_t kEdgesPerRow = 4, kWorkPerBlock = 4096;
 
 void horner(const SymmetricGraph& graph, std::span<const float> x, std::int64_t dim, std::int64_t layers,
             std::span<float> out, std::span<float> scratch, bool transposed) {

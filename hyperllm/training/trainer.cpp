@@ -13,6 +13,7 @@
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
 #include "hyperllm/training/checkpoint.h"
+#include "hyperllm/training/tensor_memory.h"
 
 namespace hyperllm::training {
 namespace {
@@ -276,6 +277,7 @@ Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, cons
       options.epochs >= 0 && options.patience >= 1 && options.eval_every >= 1 && options.eval_users >= 0,
       ErrorCode::kInvalidArgument,
       "training: expected epochs >= 0, patience >= 1, eval_every >= 1 and eval_users >= 0");
+  const ReusedTensorMemory memory;
   return Run(framework, optimizer, sampler, curvature, train_items, valid_items, options, context).go();
 }
 
