@@ -77,6 +77,21 @@ Tensor HyperLlm::tag_loss(const Tensor& points, const Batch& batch) const {
          task_loss(points, batch.tag_tag, tags_->margin, items, points.size(0) - items);
 }
 
+Tensor HyperLlm::contrast(const Tensor& items, const Tensor& items_of_tags,
+                          const std::vector<std::int32_t>& sample) const {
+  if (sample.empty()) {
+    std::vector<std::int64_t> same(items.size(0));
+    std::iota(same.begin(), same.end(), std::int64_t{0});
+    return manifold::softmax_contrast(items, items_of_tags, same, backbone_->curvature(),
+                                      tags_->contrast_tau);
+  }
+  const double share = static_cast<double>(sample.size()) / static_cast<double>(items.size(0));
+  const std::vector<std::int64_t> same(sample.begin(), sample.end());
+  return manifold::softmax_contrast(rows_of(items, sample), items_of_tags, same, backbone_->curvature(),
+                                    tags_->contrast_tau) /
+         share;
+}
+
 Tensor HyperLlm::loss(const Batch& batch) const {
   const std::int64_t users = options_.num_users, items = options_.num_items;
   const Tensor e = embeddings_->tangents();
@@ -89,21 +104,18 @@ Tensor HyperLlm::loss(const Batch& batch) const {
       manifold::stacked_rows(e, e_tag), {{0, users + items}, {users, items + e_tag.size(0)}});
   Tensor h = backbone_->encode(nodes[0], user_item_);        // (13)
   Tensor h_tag = backbone_->encode(nodes[1], tags_->graph);  // (14)
-  Tensor contrast;
+  Tensor aligned;
   if (tags_->contrast_weight > 0) {
     const std::vector<Tensor> of_users = manifold::row_ranges(h, {{0, users + items}, {users, items}}),
                               of_tags = manifold::row_ranges(h_tag, {{0, h_tag.size(0)}, {0, items}});
-    std::vector<std::int64_t> same(items);
-    std::iota(same.begin(), same.end(), std::int64_t{0});
-    contrast = manifold::softmax_contrast(of_users[1], of_tags[1], same, backbone_->curvature(),
-                                          tags_->contrast_tau);  // (16)
+    aligned = contrast(of_users[1], of_tags[1], batch.contrast_rows);
     h = of_users[0];
     h_tag = of_tags[0];
   }
   Tensor loss = task_loss(h, batch.user_item, options_.margin, users, items);  // L_ui
   loss = loss + tags_->loss_weight * tag_loss(h_tag, batch);                   // L_tag
-  if (contrast.defined()) loss = loss + tags_->contrast_weight * contrast;
-  return loss;  // (15)
+  if (aligned.defined()) loss = loss + tags_->contrast_weight * aligned;       // L_cl
+  return loss;                                                                 // (15)
 }
 
 void HyperLlm::parameters_changed() {

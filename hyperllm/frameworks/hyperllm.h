@@ -28,6 +28,8 @@ struct Batch {
   manifold::Triplets user_item;
   manifold::Triplets tag_item;
   manifold::Triplets tag_tag;
+  // Items whose terms of (16) are computed, distinct; empty: all.
+  std::vector<std::int32_t> contrast_rows = {};
 };
 
 enum class Objective {
@@ -83,6 +85,11 @@ class HyperLlm {
  private:
   torch::Tensor task_loss(const torch::Tensor& points, const manifold::Triplets& triplets, double margin,
                           std::int64_t first_candidate, std::int64_t candidates) const;
+  // (16). With a sample of m of the items: (items / m) times the sum over the sample, each term still against
+  // all items, so that over uniformly drawn samples value and gradient have those of the whole sum as
+  // expectation.
+  torch::Tensor contrast(const torch::Tensor& items, const torch::Tensor& items_of_tags,
+                         const std::vector<std::int32_t>& sample) const;
   torch::Tensor tag_loss(const torch::Tensor& points, const Batch& batch) const;
 
   HyperLlmOptions options_;

@@ -132,6 +132,38 @@ TEST_F(HyperLlmTest, TheSoftmaxObjectiveIsTheLogSoftmaxOverAllItems) {
   EXPECT_NEAR(loss(tag_task(1.5, 0.5)), user_item + 1.5 * tag + 0.5 * contrast(), 5e-4);
 }
 
+// The mean over every sample of two items, loss and gradients, is the whole contrast: the estimator has no
+// bias.
+TEST_F(HyperLlmTest, ASampledContrastIsRightOnAverage) {
+  const auto value_and_gradients = [&](const std::vector<std::int32_t>& sample) {
+    const HyperLlm with_tags = framework(tag_task(0, 1));
+    Batch batch;
+    batch.contrast_rows = sample;
+    const Tensor loss = with_tags.loss(batch);
+    loss.backward();
+    std::vector<Tensor> all = {loss.detach()};
+    for (const auto& parameter : with_tags.parameters())
+      all.push_back(parameter.value.grad().to(torch::kDouble));
+    return all;
+  };
+  const std::vector<Tensor> whole = value_and_gradients({});
+  std::vector<Tensor> mean;
+  double spread = 0;
+  const double samples = kItems * (kItems - 1) / 2.0;
+  for (std::int32_t a = 0; a < kItems; ++a)
+    for (std::int32_t b = a + 1; b < kItems; ++b) {
+      const std::vector<Tensor> one = value_and_gradients({a, b});
+      spread = std::max(spread, std::abs((one[0] - whole[0]).item<double>()));
+      for (std::size_t i = 0; i < one.size(); ++i) {
+        if (mean.size() <= i) mean.push_back(torch::zeros_like(one[i]));
+        mean[i] += one[i] / samples;
+      }
+    }
+  EXPECT_GT(spread, 0.1) << "samples that all agree would show nothing";
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    EXPECT_LT((mean[i] - whole[i]).norm().item<double>(), 1e-5 * whole[i].norm().item<double>()) << i;
+}
+
 TEST_F(HyperLlmTest, TheItemsOfBothGraphsAreTheSameParameters) {
   const HyperLlm with_tags = framework(tag_task(1, 0.1));
   ASSERT_EQ(with_tags.parameters().size(), 2u);
