@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "hyperllm/base/parallel.h"
@@ -25,7 +26,7 @@ constexpr std::int64_t kRows = 16639, kExperts = 16, kDim = 49;
 
 enum Engine { kFloat, kAvx512Bf16, kAmxBf16 };
 
-double last_row_first_column(const MoeShape& shape, const Floats& s, const Floats& weights,
+double last_row_first_column(const MoeShape& shape, std::span<const float> s, const Floats& weights,
                              const Floats& bias) {
   const auto linear = [&](std::int64_t k) {
     double sum = bias[k];
@@ -56,8 +57,12 @@ void moe(benchmark::State& state) {
   const double peak = peak_gflops(kind);
   const MoeShape shape{kRows, state.range(1), kExperts, kDim};
   const double scale = 1 / std::sqrt(static_cast<double>(shape.input));
-  const Floats s = test::normal_floats(shape.rows * shape.input, 1),
-               weights = test::normal_floats(shape.stacked() * shape.input, 2, scale),
+  AlignedBuffer semantic;  // on huge pages, as in training
+  const std::span<float> s(semantic.get(static_cast<std::size_t>(shape.rows * shape.input)),
+                           static_cast<std::size_t>(shape.rows * shape.input));
+  Random random(1, "semantic");
+  for (float& value : s) value = static_cast<float>(random.uniform(-1.7, 1.7));
+  const Floats weights = test::normal_floats(shape.stacked() * shape.input, 2, scale),
                bias = test::normal_floats(shape.stacked(), 3),
                grad = test::normal_floats(shape.rows * kDim, 4);
   const MoeInputs inputs(s, shape.rows, shape.input, engine);
@@ -84,7 +89,7 @@ void moe(benchmark::State& state) {
   state.counters["GFLOP/s"] = rate;
   state.counters["peak"] = peak;
   state.counters["share"] = rate / peak;
-  const std::size_t input_bytes = kind == kFloat ? s.size() * sizeof(float) : inputs.bytes();
+  const std::size_t input_bytes = kind == kFloat ? s.size_bytes() : inputs.bytes();
   state.counters["MB"] = static_cast<double>(input_bytes + mixture.bytes()) * 1e-6;
   set_num_threads(0);
 }

@@ -35,11 +35,9 @@ enum class Storage { kPoints, kTangents };
 std::unique_ptr<Embeddings> make_table(std::string name, const torch::Tensor& tangents, Storage storage,
                                        manifold::Curvature curvature);
 
-// (8)-(10): x = sum_k softmax(W_g s + b_g)_k (W_k s + b_k). semantic: rows x d1, frozen unless tune_semantic.
-// Weights and biases start uniform in +-1/sqrt(d1).
 enum class MoePrecision {
   kFloat32,
-  kBfloat16,  // both products round their inputs to bfloat16 and sum in float32; weights stay float32
+  kBfloat16,  // inputs, and what the products multiply them by, are rounded; sums and weights stay float32
 };
 struct MoeOptions {
   std::int64_t experts = 16;   // K
@@ -47,9 +45,10 @@ struct MoeOptions {
   bool tune_semantic = false;  // the second kind of the paper's "w/o Meta" ablation
   MoePrecision precision = MoePrecision::kFloat32;
 };
-// kUnavailable for kBfloat16 where the CPU has no instructions for it; kInvalidArgument together with
-// tune_semantic. One backward pass may be outstanding at a time without a second set of buffers (rows x
-// experts (dim + 1) floats), and each can be made once.
+// (8)-(10): x = sum_k softmax(W_g s + b_g)_k (W_k s + b_k). semantic: rows x d1, frozen unless tune_semantic.
+// Weights and biases start uniform in +-1/sqrt(d1). Throws kUnavailable for kBfloat16 where the CPU has no
+// instructions for it, kInvalidArgument for kBfloat16 with tune_semantic. Each pass can be differentiated
+// once; its memory serves the next pass when nobody holds its results any more.
 std::unique_ptr<Embeddings> make_moe(const torch::Tensor& semantic, const MoeOptions& options, Random random);
 
 // rows x dim, uniform in [-scale, scale).

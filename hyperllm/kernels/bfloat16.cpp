@@ -62,18 +62,22 @@ HWY_ATTR std::int64_t round_row_pairs(const float* first, const float* second, s
   return j;
 }
 
-// One row of one whole panel.
-HWY_ATTR void swap_pairs(const float* first, const float* second, float* packed) {
+// One row of each of `panels` whole panels, which are `panel_stride` elements apart.
+HWY_ATTR void swap_pairs(const float* first, const float* second, std::int64_t panels,
+                         std::int64_t panel_stride, float* packed) {
   const Tag d;
   const Bits u;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t j = 0; j < kPanel / 2; j += lanes) {
-    const auto a = hn::BitCast(u, hn::LoadU(d, first + j));
-    const auto b = second ? hn::BitCast(u, hn::LoadU(d, second + j)) : hn::Zero(u);
-    const auto even = hn::Or(hn::And(a, hn::Set(u, 0xFFFF)), hn::ShiftLeft<16>(b));
-    const auto odd = pair(a, b);
-    hn::StoreInterleaved2(hn::BitCast(d, even), hn::BitCast(d, odd), d, packed + 2 * j);
-  }
+  for (std::int64_t panel = 0; panel < panels; ++panel)
+    for (std::int64_t j = 0; j < kPanel / 2; j += lanes) {
+      const std::int64_t at = panel * (kPanel / 2) + j;
+      const auto a = hn::BitCast(u, hn::LoadU(d, first + at));
+      const auto b = second ? hn::BitCast(u, hn::LoadU(d, second + at)) : hn::Zero(u);
+      const auto even = hn::Or(hn::And(a, hn::Set(u, 0xFFFF)), hn::ShiftLeft<16>(b));
+      const auto odd = pair(a, b);
+      hn::StoreInterleaved2(hn::BitCast(d, even), hn::BitCast(d, odd), d,
+                            packed + panel * panel_stride + 2 * j);
+    }
 }
 
 }  // namespace hyperllm::kernels::HWY_NAMESPACE
@@ -163,24 +167,18 @@ void round_row_pairs(const float* first, const float* second, std::int64_t count
 
 void pack_row_pairs(const float* source, std::int64_t stride, std::int64_t rows, std::int64_t columns,
                     std::int64_t depth, float* packed) {
-  const std::int64_t panels = (columns + kPanel - 1) / kPanel, k = (rows + 1) / 2;
+  const std::int64_t whole = columns / kPanel, panels = (columns + kPanel - 1) / kPanel, k = (rows + 1) / 2;
   for (std::int64_t p = 0; p < k; ++p) {
     const float* first = source + 2 * p * stride;
     const float* second = 2 * p + 1 < rows ? first + stride : nullptr;
-    for (std::int64_t panel = 0; panel < panels; ++panel) {
-      float* out = packed + (panel * depth + p) * kPanel;
-      const std::int64_t at = panel * kPanel;
-      if (columns - at >= kPanel) {
-        HWY_DYNAMIC_DISPATCH(swap_pairs)(first + at / 2, second ? second + at / 2 : nullptr, out);
-        continue;
-      }
-      for (std::int64_t j = 0; j < kPanel; ++j) {
-        const std::uint32_t shift = j % 2 ? 16 : 0;
-        const bool in = at + j < columns;
-        const std::uint32_t a = in ? bits_of(first[(at + j) / 2]) >> shift & 0xFFFF : 0,
-                            b = in && second ? bits_of(second[(at + j) / 2]) >> shift & 0xFFFF : 0;
-        out[j] = pair(a, b);
-      }
+    HWY_DYNAMIC_DISPATCH(swap_pairs)(first, second, whole, depth * kPanel, packed + p * kPanel);
+    if (whole == panels) continue;
+    float* out = packed + (whole * depth + p) * kPanel;
+    for (std::int64_t j = whole * kPanel; j < panels * kPanel; ++j, ++out) {
+      const std::uint32_t shift = j % 2 ? 16 : 0;
+      const std::uint32_t a = j < columns ? bits_of(first[j / 2]) >> shift & 0xFFFF : 0,
+                          b = j < columns && second ? bits_of(second[j / 2]) >> shift & 0xFFFF : 0;
+      *out = pair(a, b);
     }
   }
   for (std::int64_t panel = 0; panel < panels; ++panel)

@@ -98,8 +98,9 @@ HWY_EXPORT(unmix_rows);
 
 namespace {
 
-constexpr std::int64_t kDepth = 256;  // elements of k in one product, a multiple of any packed depth
-constexpr std::int64_t kRows = 128;   // of a forward block, which stays in L2 with its outputs
+constexpr std::int64_t kDepth = 192;  // elements of k in a forward product: a panel of B fits into L1
+constexpr std::int64_t kChunk = 256;  // the same for the weight gradient, where k are rows (bfloat16: pairs)
+constexpr std::int64_t kRows = 192;   // of a forward block, which stays in L2 with its outputs
 constexpr std::int64_t kGroup = 4;    // panels of the weight gradient that are packed and summed together
 constexpr std::int64_t kLine = 16;    // floats
 constexpr std::int64_t kRowsPadding = 32;  // rows that packing may round the last chunk up to
@@ -133,7 +134,7 @@ Moe::Moe(const MoeShape& shape, const PanelEngine& engine)
     : shape_(shape),
       engine_(engine),
       stride_(round_up(shape.stacked(), kLine)),
-      chunk_rows_(engine.pairs ? 2 * kDepth : kDepth) {}
+      chunk_rows_(engine.pairs ? 2 * kChunk : kChunk) {}
 
 std::size_t Moe::bytes() const {
   return packed_weights_.bytes() + rounded_weights_.bytes() + activations_.bytes() + bias_sums_.bytes() +
@@ -232,7 +233,7 @@ void Moe::backward(const MoeInputs& inputs, std::span<const float> weights, std:
   const float* packed_gradients = activations_.get(0);
   const std::int64_t stacked = shape_.stacked(), panels = blocks(shape_.input, kPanel);
   const std::int64_t group = std::clamp<std::int64_t>(panels / 8, 1, kGroup);
-  const std::int64_t chunk_depth = engine_.packed_depth(kDepth);
+  const std::int64_t chunk_depth = engine_.packed_depth(kChunk);
   parallel_ranges(panels, group, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t first = begin * kPanel, columns = std::min(shape_.input, end * kPanel) - first;
     float* b = scratch(0, kGroup * chunk_depth * kPanel);

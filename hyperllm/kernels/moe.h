@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "hyperllm/kernels/aligned_buffer.h"
 #include "hyperllm/kernels/panels.h"

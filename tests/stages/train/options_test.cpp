@@ -90,6 +90,9 @@ TEST(TrainOptions, VariantsUseWhatTheyAreMadeOf) {
     EXPECT_EQ(options.has_phase1(), row.phase1) << row.variant;
     options.init_embeddings = "somewhere";
     EXPECT_FALSE(options.has_phase1()) << row.variant;
+    options.init_embeddings.clear();
+    options.model = "ease";
+    EXPECT_FALSE(options.has_phase1()) << row.variant;
   }
 }
 
