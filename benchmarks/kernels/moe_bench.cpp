@@ -57,7 +57,7 @@ void moe(benchmark::State& state) {
   const double peak = peak_gflops(kind);
   const MoeShape shape{kRows, state.range(1), kExperts, kDim};
   const double scale = 1 / std::sqrt(static_cast<double>(shape.input));
-  AlignedBuffer semantic;  // on huge pages, as in training
+  GrowingScratch semantic;  // on huge pages, as in training
   const std::span<float> s(semantic.get(static_cast<std::size_t>(shape.rows * shape.input)),
                            static_cast<std::size_t>(shape.rows * shape.input));
   Random random(1, "semantic");

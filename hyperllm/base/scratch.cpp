@@ -8,7 +8,6 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <utility>
 #include <vector>
 
 namespace hyperllm {
@@ -17,71 +16,80 @@ namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 // Eight sizes an octave, so that requests that differ a little share blocks.
-std::size_t block_size(std::size_t count) {
-  const std::size_t bytes = count < 16 ? 64 : count * sizeof(float);
+std::size_t block_size(std::size_t bytes) {
   const std::size_t step = std::max<std::size_t>(64, std::bit_floor(bytes) / 8);
-  return (bytes + step - 1) / step * step;
+  return std::max<std::size_t>(1, (bytes + step - 1) / step) * step;
 }
 
 struct Pool {
   std::mutex mutex;
-  std::map<std::size_t, std::vector<float*>> idle;  // by block size
-  std::int64_t made = 0;
+  std::map<std::size_t, std::vector<void*>> kept;  // by block size
+  std::int64_t made = 0, held = 0;
 };
 
-// Never destroyed: threads may give blocks back while the process ends.
+// Never destroyed: blocks may come back after every static object.
 Pool& pool() {
   static Pool* const instance = new Pool;
   return *instance;
 }
 
-float* make_block(std::size_t bytes) {
-  const bool huge = bytes >= kHugePage;
-  const std::size_t alignment = huge ? kHugePage : 64;
-  void* block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (!block) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-  if (huge) ::madvise(block, bytes, MADV_HUGEPAGE);
-#endif
-  return static_cast<float*>(block);
+void* make_block(std::size_t bytes) {
+  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (!memory) throw std::bad_alloc();
+  advise_huge_pages(memory, bytes);
+  return memory;
 }
 
 }  // namespace
 
-Scratch::Scratch(std::size_t count) : data_(nullptr), bytes_(block_size(count)) {
+MemoryBlock take_block(std::size_t bytes) {
+  const std::size_t size = block_size(bytes);
   Pool& shared = pool();
   const std::lock_guard lock(shared.mutex);
-  std::vector<float*>& blocks = shared.idle[bytes_];
-  if (blocks.empty()) {
-    data_ = make_block(bytes_);
+  std::vector<void*>& kept = shared.kept[size];
+  if (kept.empty()) {
+    void* memory = make_block(size);
     ++shared.made;
-  } else {
-    data_ = blocks.back();
-    blocks.pop_back();
+    shared.held += static_cast<std::int64_t>(size);
+    return {memory, size};
   }
+  void* memory = kept.back();
+  kept.pop_back();
+  return {memory, size};
 }
 
-Scratch::~Scratch() {
-  if (!data_) return;
-  Pool& shared = pool();
-  const std::lock_guard lock(shared.mutex);
-  shared.idle[bytes_].push_back(data_);
+void give_block(MemoryBlock block) {
+  const std::lock_guard lock(pool().mutex);
+  pool().kept[block.bytes].push_back(block.memory);
 }
 
-Scratch::Scratch(Scratch&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
-
-std::int64_t scratch_blocks_made() {
+std::int64_t blocks_made() {
   const std::lock_guard lock(pool().mutex);
   return pool().made;
 }
 
-void release_scratch() {
+std::int64_t block_bytes_held() {
   const std::lock_guard lock(pool().mutex);
-  for (auto& [bytes, blocks] : pool().idle) {
-    for (float* block : blocks) std::free(block);
+  return pool().held;
+}
+
+void release_kept_blocks() {
+  const std::lock_guard lock(pool().mutex);
+  for (auto& [bytes, blocks] : pool().kept) {
+    for (void* memory : blocks) std::free(memory);
+    pool().held -= static_cast<std::int64_t>(bytes * blocks.size());
     blocks.clear();
   }
+}
+
+void advise_huge_pages([[maybe_unused]] void* start, [[maybe_unused]] std::size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const auto address = reinterpret_cast<std::uintptr_t>(start);
+  const std::uintptr_t first = (address + kHugePage - 1) / kHugePage * kHugePage,
+                       last = (address + bytes) / kHugePage * kHugePage;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
 }
 
 }  // namespace hyperllm

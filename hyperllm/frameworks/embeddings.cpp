@@ -133,7 +133,7 @@ class Moe : public Embeddings {
           torch::from_blob(pairs, {rows, 2 * state_->inputs.depth()}, torch::kBFloat16).narrow(1, 0, input);
     } else {
       semantic_ = torch::empty({rows, input});
-      kernels::advise_huge_pages(semantic_.data_ptr(), semantic_.nbytes());
+      advise_huge_pages(semantic_.data_ptr(), semantic_.nbytes());
       semantic_.copy_(semantic).requires_grad_(options.tune_semantic);
       state_ = c10::make_intrusive<MoeState>(semantic_, options, kernels::float_panels());
     }

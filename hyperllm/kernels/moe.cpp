@@ -112,7 +112,7 @@ std::int64_t blocks(std::int64_t value, std::int64_t size) { return (value + siz
 
 // Scratch that lives as long as the thread.
 float* scratch(int which, std::int64_t count) {
-  thread_local AlignedBuffer buffers[2];
+  thread_local GrowingScratch buffers[2];
   return buffers[which].get(static_cast<std::size_t>(count));
 }
 

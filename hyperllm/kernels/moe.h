@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-#include "hyperllm/kernels/aligned_buffer.h"
+#include "hyperllm/base/scratch.h"
 #include "hyperllm/kernels/panels.h"
 
 namespace hyperllm::kernels {
@@ -34,7 +34,7 @@ class MoeInputs {
  private:
   std::int64_t depth_;
   const float* elements_;
-  AlignedBuffer owned_;
+  GrowingScratch owned_;
 };
 
 // One forward and backward pass with the buffers they need, which are kept: from the second pass on nothing
@@ -67,7 +67,7 @@ class Moe {
   std::int64_t stride_;      // of a row of activations
   std::int64_t chunk_rows_;  // rows that one product of the weight gradient sums over
   bool kept_ = false;
-  AlignedBuffer packed_weights_, rounded_weights_, activations_, bias_sums_, bias_;
+  GrowingScratch packed_weights_, rounded_weights_, activations_, bias_sums_, bias_;
 };
 
 }  // namespace hyperllm::kernels

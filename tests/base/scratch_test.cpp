@@ -3,24 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <utility>
 
 namespace hyperllm {
 namespace {
 
 TEST(Scratch, BlocksComeBack) {
-  release_scratch();
-  const std::int64_t before = scratch_blocks_made();
+  release_kept_blocks();
+  const std::int64_t before = blocks_made();
   float* first = nullptr;
   for (int i = 0; i < 5; ++i) {
     const Scratch block(100000 + static_cast<std::size_t>(i));
     if (!first) first = block.data();
     EXPECT_EQ(block.data(), first) << "a slightly other size takes the same block";
   }
-  EXPECT_EQ(scratch_blocks_made(), before + 1);
-  release_scratch();
+  EXPECT_EQ(blocks_made(), before + 1);
+  release_kept_blocks();
   const Scratch again(100000);
-  EXPECT_EQ(scratch_blocks_made(), before + 2) << "released blocks are gone";
+  EXPECT_EQ(blocks_made(), before + 2) << "released blocks are gone";
 }
 
 TEST(Scratch, TwoAtATimeAreTwo) {
@@ -31,14 +30,20 @@ TEST(Scratch, TwoAtATimeAreTwo) {
   EXPECT_EQ(a.data()[(1 << 20) - 1], 1);
 }
 
-TEST(Scratch, AlignedAndMovable) {
+TEST(Scratch, AlignedForVectors) {
   for (std::size_t count : {0, 1, 17, 5000, 600000}) {
-    Scratch block(count);
+    const Scratch block(count);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block.data()) % 64, 0u);
-    float* data = block.data();
-    const Scratch moved(std::move(block));
-    EXPECT_EQ(moved.data(), data);
+    EXPECT_GE(block.bytes(), count * sizeof(float));
   }
+}
+
+TEST(Scratch, GrowsOnlyWhereItMust) {
+  GrowingScratch buffer;
+  float* large = buffer.get(50000);
+  EXPECT_EQ(buffer.get(100), large);
+  EXPECT_GE(buffer.bytes(), 200000u);
+  buffer.get(500000)[499999] = 1;
 }
 
 }  // namespace

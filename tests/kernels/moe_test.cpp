@@ -256,7 +256,7 @@ TEST(Panels, MultiplyExactly) {
               round_to_pairs(&values[row * depth], depth, &out[row * k]);
             return out;
           };
-          AlignedBuffer packed_a, packed_b;
+          GrowingScratch packed_a, packed_b;
           float* pa = packed_a.get(static_cast<std::size_t>(engine->packed_size(m, k)));
           float* pb = packed_b.get(static_cast<std::size_t>(kPanel * engine->packed_depth(k)));
           engine->pack_rows(elements(a, m).data(), k, m, k, pa);
