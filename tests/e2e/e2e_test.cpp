@@ -100,7 +100,8 @@ TEST_F(EndToEnd, WholeRecipeThenUpToDateThenRecommendations) {
   const fs::path place = workplace("a");
   const Finished first = walk(place);
   ASSERT_EQ(first.status, 0) << first.err;
-  for (const char* run : {"popular", "ease", "hgcf", "hyperllm", "softmax", "recall@10", "ndcg@20"})
+  for (const char* run : {"Avg Token", "Tag-Tag", "Avg Summary", "popular", "ease", "hgcf", "hyperllm",
+                          "softmax", "recall@10", "ndcg@20"})
     EXPECT_NE(first.out.find(run), std::string::npos) << run << " in\n" << first.out;
   const Results before = results(place / "out");
   const Finished second = walk(place);
