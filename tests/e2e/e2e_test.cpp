@@ -240,6 +240,8 @@ TEST_F(EndToEnd, ExitStatuses) {
   EXPECT_FALSE(fs::exists(place / "d")) << "nothing is written of bad input";
   put("a/bad.toml", "[train]\nepochs = 3\nepohcs = 4\n");
   expect(2, "bad.toml:3: [train]: unknown key 'epohcs'; did you mean 'epochs'?", {"run", "bad.toml"});
+  put("a/two.toml", "[extract]\n[[embed]]\ndimension = 3\n[[embed]]\nencoder = 'lsa'\n");
+  expect(2, "'embed' twice, with results in runs/two/data/two/embeddings/lsa", {"run", "two.toml"});
   EXPECT_EQ(run(place, {"--version"}).status, 0);
 }
 
