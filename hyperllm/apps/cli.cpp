@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <ostream>
 
@@ -113,6 +114,11 @@ class Program {
       return complain(std::string(error.what()) + "\n" + hint(), exit_status(ErrorCode::kInvalidArgument));
     } catch (const Error& error) {
       return complain(error.what(), exit_status(error.code()));
+    } catch (
+        const std::filesystem::filesystem_error& error) {  // a folder on the way that may not be searched
+      return complain(
+          error.path1().string() + ": " + error.code().message() + ". Check the path and who may read it.",
+          exit_status(ErrorCode::kIo));
     } catch (const std::bad_alloc&) {
       return complain("out of memory.", 1);
     } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "hyperllm/apps/console.h"
 #include "hyperllm/base/error.h"
@@ -69,7 +70,15 @@ class Planner {
       assign_table(*table, fields);
     }
     for (const auto& [name, text] : layout) assign_field(find_field(fields, name, stage), text);
+    const std::filesystem::path manifest = step.call->manifest();
+    HYPERLLM_CHECK(manifest.empty() || manifests_.insert(manifest).second, ErrorCode::kInvalidArgument,
+                   twice(step.title, manifest.parent_path()));
     steps_.push_back(std::move(step));
+  }
+
+  static std::string twice(const std::string& title, const std::filesystem::path& folder) {
+    return "the recipe asks for '" + title + "' twice, with results in " + folder.string() +
+           ". Give each [[embed]] a name of its own, and each seed once.";
   }
 
   static void refuse_layout(const RecipeTable& table, const Layout& layout) {
@@ -82,6 +91,7 @@ class Planner {
   const Recipe& recipe_;
   const std::vector<Stage>& stages_;
   std::vector<Step> steps_;
+  std::set<std::filesystem::path> manifests_;
   std::string folders_;
 };
 

@@ -105,6 +105,8 @@ class Extract : public CallOf<stages::extract::ExtractOptions> {
     const auto result = stages::extract::run(options_, context);
     out << result.text;
     told_ = !result.written;
+    if (result.written)
+      out << stages::prepare::format_tag_statistics(stages::prepare::measure_folder(options_.dataset));
   }
 
  private:

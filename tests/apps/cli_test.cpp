@@ -95,6 +95,11 @@ TEST_F(CliTest, ErrorCodesBecomeExitStatuses) {
   }
   log_.on_call = [](const auto&, const auto&) { throw std::bad_alloc(); };
   fails(1, "out of memory", train({}));
+  log_.on_call = [](const auto&, const auto&) {
+    throw std::filesystem::filesystem_error("status", "locked/r.csv",
+                                            std::make_error_code(std::errc::permission_denied));
+  };
+  fails(4, "locked/r.csv: Permission denied. Check the path", train({}));
 }
 
 TEST_F(CliTest, InterruptStopsCleanlyWithStatus130) {

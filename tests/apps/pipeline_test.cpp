@@ -89,6 +89,10 @@ TEST_F(PipelineTest, SeedsRunEverythingOnceForEach) {
   EXPECT_EQ(out_.str(), "table of 4\n");
   EXPECT_TRUE(read_file(folder_ / "out/runs/ease/seed-1/train.txt").ends_with("trainease2/1"));
   EXPECT_EQ(run({"seeds=1"}), Calls{"report"}) << "seed 1 is there already";
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument,
+                               {"'train pop/seed-4' twice", "pop/seed-4", "each seed once"},
+                               [&] { run({"seeds=4,4"}); });
+  EXPECT_TRUE(log_.calls.empty()) << "told before any work";
   more_ = "seed = 5\n";
   hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"'seed' follows", "'seeds'"},
                                [&] { run({"seeds=1"}); });

@@ -100,7 +100,8 @@ TEST_F(EndToEnd, WholeRecipeThenUpToDateThenRecommendations) {
   const fs::path place = workplace("a");
   const Finished first = walk(place);
   ASSERT_EQ(first.status, 0) << first.err;
-  for (const char* run : {"popular", "ease", "hgcf", "hyperllm", "softmax", "recall@10", "ndcg@20"})
+  for (const char* run : {"Avg Token", "Tag-Tag", "Avg Summary", "popular", "ease", "hgcf", "hyperllm",
+                          "softmax", "recall@10", "ndcg@20"})
     EXPECT_NE(first.out.find(run), std::string::npos) << run << " in\n" << first.out;
   const Results before = results(place / "out");
   const Finished second = walk(place);
@@ -211,12 +212,12 @@ TEST_F(EndToEnd, SummariesEmbeddingsAndModelsOfAnotherSplitAreRefused) {
 
 TEST_F(EndToEnd, RunsThatDoNotCompareAreCalledOutOnce) {
   const fs::path place = workplace("a");
-  ASSERT_EQ(walk(place).status, 0);
-  ASSERT_EQ(run(place,
-                {"evaluate", "--dataset", "out/data/tiny", "--run", "out/runs/ease", "--mask", "train+valid"})
-                .status,
-            0);
-  const Finished report = run(place, {"report", "--runs", "out/runs/popular,out/runs/ease"});
+  ASSERT_EQ(run(place, {"prepare", "--input", "ratings.csv", "--output", "d"}).status, 0);
+  for (const std::string mask : {"train", "train+valid"}) {
+    ASSERT_EQ(run(place, {"train", "--dataset", "d", "--output", mask, "--model", "popular"}).status, 0);
+    ASSERT_EQ(run(place, {"evaluate", "--dataset", "d", "--run", mask, "--mask", mask}).status, 0);
+  }
+  const Finished report = run(place, {"report", "--runs", "train,train+valid"});
   const std::size_t first = report.err.find("do not compare");
   EXPECT_NE(first, std::string::npos) << report.err;
   EXPECT_EQ(report.err.find("do not compare", first + 1), std::string::npos) << report.err;
@@ -239,6 +240,8 @@ TEST_F(EndToEnd, ExitStatuses) {
   EXPECT_FALSE(fs::exists(place / "d")) << "nothing is written of bad input";
   put("a/bad.toml", "[train]\nepochs = 3\nepohcs = 4\n");
   expect(2, "bad.toml:3: [train]: unknown key 'epohcs'; did you mean 'epochs'?", {"run", "bad.toml"});
+  put("a/two.toml", "[extract]\n[[embed]]\ndimension = 3\n[[embed]]\nencoder = 'lsa'\n");
+  expect(2, "'embed' twice, with results in runs/two/data/two/embeddings/lsa", {"run", "two.toml"});
   EXPECT_EQ(run(place, {"--version"}).status, 0);
 }
 

@@ -134,13 +134,15 @@ std::string format_statistics(const Statistics& s) {
                               {"Test", grouped(s.test)},
                               {"Features", texts ? grouped(s.features) : "-"},
                               {"Avg Token", texts ? fixed(s.average_tokens, 0) : "-"}});
-  if (s.tags)
-    result += "\n" + table({{"Dataset", s.name},
-                            {"Tags", shown(s.tags)},
-                            {"Tag-Item", shown(s.tag_item)},
-                            {"Tag-Tag", shown(s.tag_tag)},
-                            {"Avg Summary", s.average_summary ? fixed(*s.average_summary, 0) : "-"}});
-  return result;
+  return s.tags ? result + "\n" + format_tag_statistics(s) : result;
+}
+
+std::string format_tag_statistics(const Statistics& s) {
+  return table({{"Dataset", s.name},
+                {"Tags", shown(s.tags)},
+                {"Tag-Item", shown(s.tag_item)},
+                {"Tag-Tag", shown(s.tag_tag)},
+                {"Avg Summary", s.average_summary ? fixed(*s.average_summary, 0) : "-"}});
 }
 
 }  // namespace hyperllm::stages::prepare

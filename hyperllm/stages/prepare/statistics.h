@@ -42,7 +42,8 @@ Statistics measure(const data::Dataset& dataset, const std::vector<data::ItemTex
 // The same of a dataset folder, with tags and summaries as far as they are there.
 Statistics measure_folder(const std::filesystem::path& folder);
 
-// A table for people, "-" for what is not there.
+// Tables for people, "-" for what is not there: Table 1, and Table 2 where there are tags; Table 2 alone.
 std::string format_statistics(const Statistics& statistics);
+std::string format_tag_statistics(const Statistics& statistics);
 
 }  // namespace hyperllm::stages::prepare

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <stop_token>
@@ -41,6 +42,15 @@ TEST_F(PrepareBadInput, MissingAndUnreadableFiles) {
   PrepareOptions nothing;
   nothing.output = folder_ / "out";
   refuse(ErrorCode::kInvalidArgument, {"input", "nothing given"}, nothing);
+}
+
+TEST_F(PrepareBadInput, UnreadableFiles) {
+  std::filesystem::permissions(put("ratings.csv", "user,item\nu,x\n"), std::filesystem::perms::none);
+  const bool root = ::geteuid() == 0;  // who may read everything
+  constexpr uid_t kNobody = 65534;
+  ASSERT_EQ(root ? ::seteuid(kNobody) : 0, 0);
+  refuse(ErrorCode::kIo, {"ratings.csv", "Permission denied", "may read it"}, options("ratings.csv"));
+  ASSERT_EQ(root ? ::seteuid(0) : 0, 0);
 }
 
 // A pipe would lose its first bytes to the guess of the format, or block for ever.
