@@ -71,7 +71,7 @@ struct NanScore {
 // set has them: same bits for any number of threads, any batch of users and any head start; the last bits may
 // differ between instruction sets. Infinities are ordinary scores; -0 is given as 0.
 // Returns the first user's first NaN score if there is any, masked items included; the outputs are then
-// unspecified. Scratch: about (width + 4 k) x 400 bytes per thread.
+// unspecified. Scratch: about 400 (width + 4 k + 100) bytes per thread.
 std::optional<NanScore> masked_top_k(const EmbeddingRows& queries, const ItemPanels& items,
                                      std::span<const std::int32_t> users, std::span<const MaskRows> masks,
                                      std::int64_t k, std::span<std::int32_t> top_items,
