@@ -62,6 +62,12 @@ double seconds_of(const timeval& time) {
   return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
 }
 
+double processor_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+}
+
 struct Usage {
   double seconds = 0, processor = 0, megabytes = 0;
   bool well = false;
@@ -122,15 +128,17 @@ int calls(const fs::path& folder, int items, int concurrency) {
   options.server.base_url = server.url() + "/v1";
   options.server.model = "fake";
   options.server.concurrency = concurrency;
+  const double before = processor_seconds();
   const Usage client = measured([&] { extract(folder, options, {}); });
+  const double serving = processor_seconds() - before;
   const double made = static_cast<double>(server.requests());
   std::int64_t lost = items - static_cast<std::int64_t>(answered.counts().size());
   std::int64_t twice = answered.total() - static_cast<std::int64_t>(answered.counts().size());
   const KindReport kind = CallStore::open((folder / "llm_calls.sqlite").string())->report().kinds.at(0);
   std::printf("%d items, %d in flight: %.0f calls in %.2f s, %.0f a second (start and assembly included)\n",
               items, concurrency, made, client.seconds, made / client.seconds);
-  std::printf("client: %.0f us of processor a call, %.0f MB at most\n", client.processor * 1e6 / made,
-              client.megabytes);
+  std::printf("client: %.0f us of processor a call, %.0f MB at most; server: %.0f us a call\n",
+              client.processor * 1e6 / made, client.megabytes, serving * 1e6 / made);
   std::printf("answered: %lld, dead letters: %lld, lost: %lld, answered twice: %lld\n",
               static_cast<long long>(kind.done), static_cast<long long>(kind.dead),
               static_cast<long long>(lost), static_cast<long long>(twice));
