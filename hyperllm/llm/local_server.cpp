@@ -77,6 +77,8 @@ LocalServer::LocalServer(const LocalServerOptions& options, const Context& conte
                                     std::to_string(options.parallel),
                                     "--ctx-size",
                                     std::to_string(options.parallel * options.context)};
+  const std::string threads = std::to_string(options.threads);
+  if (options.threads > 0) words.insert(words.end(), {"--threads", threads, "--threads-batch", threads});
   if (options.embeddings) words.insert(words.end(), {"--embeddings", "--pooling", "mean"});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());

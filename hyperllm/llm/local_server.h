@@ -16,6 +16,7 @@ struct LocalServerOptions {
   bool embeddings = false;
   std::int64_t parallel = 4;    // calls that it answers at the same time
   std::int64_t context = 4096;  // tokens for each of them
+  std::int64_t threads = 0;     // 0: the server's own choice
   std::filesystem::path log;    // what it prints
 };
 

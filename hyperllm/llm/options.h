@@ -27,6 +27,7 @@ struct ServerOptions {
   bool dry_run = false;
   bool retry_failed = false;
   std::int64_t local_context = 4096;
+  std::int64_t local_threads = 0;
 
   FieldList fields() {
     return {
@@ -50,6 +51,7 @@ struct ServerOptions {
         {"dry_run", &dry_run, "only tell calls, tokens and cost; asks nothing, writes nothing"},
         {"retry_failed", &retry_failed, "ask dead letters again"},
         {"local_context", &local_context, "llm = local: tokens of context for each call in flight"},
+        {"local_threads", &local_threads, "llm = local: threads of the server, 0: its own choice"},
     };
   }
 };

@@ -15,7 +15,11 @@ constexpr int kTries = 6;
 
 ordered_json probe_schema(bool bounds) {
   ordered_json list = {{"type", "array"}, {"items", {{"type", "string"}, {"enum", {kWord}}}}};
-  if (bounds) list.update({{"minItems", 1}, {"maxItems", 2}});
+  // All that item_schema() uses, so that a server which takes this takes that.
+  if (bounds) {
+    list.update({{"minItems", 1}, {"maxItems", 2}});
+    list["items"] = {{"type", "string"}, {"pattern", "^zx-[^ ]{4}(-quill){1,2}$"}, {"maxLength", 40}};
+  }
   return {{"type", "object"},
           {"properties", {{"mark", {{"type", "string"}, {"enum", {kWord}}}}, {"list", list}}},
           {"required", {"mark", "list"}},

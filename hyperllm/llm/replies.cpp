@@ -20,6 +20,16 @@ constexpr std::array<std::array<std::string_view, 5>, kLevels> kLevelNames = {{
     {"specific", "level3", "3", "level 3", "detailed"},
 }};
 
+// One to three words without punctuation but & ' + and hyphens: small models put sentences, and what is left
+// of templates, where tags belong.
+constexpr std::string_view kTagPattern =
+    R"re(^[^ !"#$%()*,./:;<=>?@\[\\\]^_{|}~\n]{1,20}( [^ !"#$%()*,./:;<=>?@\[\\\]^_{|}~\n]{1,20}){0,2}$)re";
+
+constexpr std::size_t kShortestSummary = 15;
+
+// What no tag is made of: remains of templates and of the JSON itself.
+constexpr std::string_view kNoTag = "{}[]<>|\\\"";
+
 const json* member(const json& object, std::string_view name) {
   if (!object.is_object()) return nullptr;
   for (const auto& [key, value] : object.items())
@@ -51,6 +61,9 @@ std::size_t word_count(std::string_view text) {
   }
   return words;
 }
+
+// In characters, since not every language puts blanks between words.
+bool too_short(std::string_view summary) { return to_code_points(summary).size() < kShortestSummary; }
 
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
@@ -94,6 +107,8 @@ class ItemReader {
     const std::size_t words = word_count(summary);
     if (words == 0)
       problem("\"summary\" is missing.");
+    else if (too_short(summary))
+      problem("\"summary\" is too short.");
     else if (words > static_cast<std::size_t>(rules_.max_summary_words))
       problem("\"summary\" has " + std::to_string(words) + " words; at most " +
               std::to_string(rules_.max_summary_words) + " are allowed.");
@@ -207,6 +222,7 @@ class ItemReader {
         if (word_count(tag) > static_cast<std::size_t>(rules_.max_tag_words) || tag.size() > 120)
           problem("The tag " + quoted(tag.substr(0, 120)) + " is too long; at most " +
                   std::to_string(rules_.max_tag_words) + " words are allowed.");
+        if (tag.find_first_of(kNoTag) != std::string::npos) problem(quoted(tag) + " is not a tag.");
         all += tag + ' ';
       }
     }
@@ -291,7 +307,7 @@ Parsed<std::string> parse_user_reply(std::string_view completion, const ReplyRul
     out.mended.push_back("bare text");
   }
   const std::size_t words = word_count(out.value);
-  if (words < 3) out.problems.push_back("\"summary\" is missing or empty.");
+  if (too_short(out.value)) out.problems.push_back("\"summary\" is missing or too short.");
   if (words > static_cast<std::size_t>(rules.max_summary_words))
     out.problems.push_back("\"summary\" has " + std::to_string(words) + " words; at most " +
                            std::to_string(rules.max_summary_words) + " are allowed.");
@@ -302,14 +318,15 @@ Parsed<std::string> parse_user_reply(std::string_view completion, const ReplyRul
 }
 
 ordered_json item_schema(bool bounds) {
-  const ordered_json tag = text_schema(bounds, 60);
+  ordered_json tag = {{"type", "string"}};
+  if (bounds) tag["pattern"] = kTagPattern;
   std::vector<std::pair<std::string, ordered_json>> levels;
   for (const auto& names : kLevelNames)
-    levels.emplace_back(std::string(names[0]), list_schema(tag, bounds, 6));
+    levels.emplace_back(std::string(names[0]), list_schema(tag, bounds, 4));
   const ordered_json edge = object_schema({{"parent", tag}, {"child", tag}});
-  return object_schema({{"summary", text_schema(bounds, 600)},
+  return object_schema({{"summary", text_schema(bounds, 400)},
                         {"tags", object_schema(levels)},
-                        {"edges", list_schema(edge, bounds, 24)}});
+                        {"edges", list_schema(edge, bounds, 12)}});
 }
 
 ordered_json user_schema(bool bounds) { return object_schema({{"summary", text_schema(bounds, 800)}}); }

@@ -62,6 +62,7 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
                                                               .embeddings = embeddings,
                                                               .parallel = options.concurrency,
                                                               .context = options.local_context,
+                                                              .threads = options.local_threads,
                                                               .log = folder / "llama-server.log"},
                                            context);
     server_.base_url = local_->base_url();

@@ -86,6 +86,8 @@ class Sqlite : public Database {
     std::string message =
         file_.string() + ": " + (connection_ ? sqlite3_errmsg(connection_) : "out of memory");
     if (status == SQLITE_NOTADB) message += ". Name another file with --store, or remove this one";
+    if (status == SQLITE_FULL || status == SQLITE_IOERR)
+      message += ". Free some space, then run the same command: what was answered before is kept";
     throw Error(ErrorCode::kIo, message);
   }
 

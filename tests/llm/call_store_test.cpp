@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -171,6 +172,48 @@ TEST(SqliteStore, KeepsASecondProcessOut) {
   }
   store.reset();
   CallStore::open(file).reset();
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(file.string() + suffix);
+}
+
+TEST(SqliteStore, OnAFullDiskKeepsWhatItHasAndGoesOnLater) {
+  const auto file =
+      std::filesystem::path(testing::TempDir()) / ("full_" + std::to_string(::getpid()) + ".sqlite");
+  int channel[2];
+  ASSERT_EQ(::pipe(channel), 0);
+  const pid_t child = testing_support::in_child([&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{2000000, 2000000};  // no file may grow beyond: writing fails as on a full disk
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    auto store = CallStore::open(file);
+    std::string message;
+    for (int i = 0; i < 1000; ++i) try {
+        const std::string key = "k" + std::to_string(i);
+        store->claim(std::vector<CallId>{{key, "item", key}});
+        store->record(std::vector{attempt(key, "ok", CallState::kDone, std::string(2000, 'r'))});
+        if (::write(channel[1], &i, sizeof i) != sizeof i) return;
+      } catch (const Error& error) {
+        message = error.what();
+        if (error.code() != ErrorCode::kIo || message.find("full_") == std::string::npos ||
+            message.find("Free some space") == std::string::npos)
+          throw;
+        return;
+      }
+    throw std::runtime_error("the disk never filled up");
+  });
+  ::close(channel[1]);
+  int last = -1;
+  while (::read(channel[0], &last, sizeof last) == static_cast<ssize_t>(sizeof last)) {
+  }
+  ::close(channel[0]);
+  EXPECT_TRUE(testing_support::ended_well(child));
+  ASSERT_GT(last, 20);
+  auto store = CallStore::open(file);
+  for (int i = 0; i <= last; ++i)
+    ASSERT_EQ(store->find(std::vector{"k" + std::to_string(i)})[0]->reply.size(), 2000u) << i;
+  store->claim(std::vector<CallId>{{"more", "item", "more"}});
+  store->record(std::vector{attempt("more", "ok", CallState::kDone)});
+  EXPECT_EQ(store->report().kinds[0].done, last + 2);
+  store.reset();
   for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(file.string() + suffix);
 }
 

@@ -140,7 +140,7 @@ TEST_F(Extracting, UserPromptsSeeTrainingItemsOnly) {
     const json body = json::parse(request.body);
     const std::string prompt = last_message(body);
     const std::lock_guard lock(mutex);
-    if (contains(prompt, "One person chose")) {
+    if (contains(prompt, "The person chose")) {
       ++user_prompts;
       std::set<int> items;
       for (int i = 0; i < 30; ++i)
@@ -161,7 +161,7 @@ TEST_F(Extracting, AChangedTextAsksAgainForThatItemAndItsUsersOnly) {
   FakeServer server([&](const FakeRequest& request) {
     const json body = json::parse(request.body);
     const std::string prompt = last_message(body);
-    if (contains(prompt, "One person chose")) users.add(prompt);
+    if (contains(prompt, "The person chose")) users.add(prompt);
     if (const std::string title = after(prompt, "Title: "); !title.empty()) items.add(title);
     return good_answer(body);
   });
@@ -350,11 +350,11 @@ TEST_F(Extracting, APromptOfTheUsersOwnIsANewQuestion) {
   extract(folder_, own, {});
   EXPECT_EQ(server.requests(), asked);
   own.write_prompts.clear();
-  own.user_prompt = folder_ / "templates" / "user.v1.txt";
+  own.user_prompt = folder_ / "templates" / "user.v2.txt";
   extract(folder_, own, {});
   EXPECT_EQ(server.requests(), asked) << "the same template from a file is the same question";
   std::string text = read_file(own.user_prompt);
-  text.replace(text.find("user/1"), 6, "mine/1");
+  text.replace(text.find("user/2"), 6, "mine/1");
   write_file(own.user_prompt, text);
   extract(folder_, own, {});
   EXPECT_EQ(server.requests(), asked + 20);

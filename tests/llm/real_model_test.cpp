@@ -1,9 +1,11 @@
-// Against a real model, where there is one: llama-server on PATH and HYPERLLM_GGUF naming a chat model's
-// file. HYPERLLM_REAL_DATASET: a dataset folder (copied); HYPERLLM_REAL_ITEMS: how many items, 5 if not set;
-// HYPERLLM_REAL_EXTRA: JSON merged into each request.
+// Against real models, where there are some: llama-server on PATH, HYPERLLM_GGUF naming a chat model's file
+// and HYPERLLM_EMBEDDER_GGUF an encoder's (.ci/real_model.sh gets all three). HYPERLLM_REAL_DATASET: a
+// dataset folder (copied); HYPERLLM_REAL_ITEMS: how many items, 5 if not set; HYPERLLM_REAL_EXTRA: JSON
+// merged into each request.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -88,7 +90,8 @@ TEST(RealModel, ExtractsAndEmbedsEndToEnd) {
   options.server.llm = "local";
   options.server.model = model;
   options.server.concurrency = 4;
-  options.max_tokens = 600;
+  options.server.local_threads = 1;  // two that wait for each other crawl when another test has a core
+  options.max_tokens = 250;
   options.extra_body = variable("HYPERLLM_REAL_EXTRA", "");
   const ExtractionResult result = extract(folder, options, {});
   const StoreReport report = CallStore::open(folder / "llm_calls.sqlite")->report();
@@ -103,6 +106,40 @@ TEST(RealModel, ExtractsAndEmbedsEndToEnd) {
   embedding.server = options.server;
   const EmbeddingTable table = embed_texts(result.item_summaries, folder, embedding, {});
   EXPECT_GT(table.dimensions, 0);
+  fs::remove_all(folder);
+}
+
+TEST(RealModel, EncoderPutsLikeMeaningsTogether) {
+  const std::string model = variable("HYPERLLM_EMBEDDER_GGUF", "");
+  if (model.empty() || !llama_server_on_path())
+    GTEST_SKIP() << "no llama-server on PATH, or HYPERLLM_EMBEDDER_GGUF names no model";
+  const fs::path folder = fs::path(testing::TempDir()) / ("encoder_" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  EmbeddingOptions options;
+  options.server.llm = "local";
+  options.server.model = model;
+  options.server.concurrency = 2;
+  options.server.local_threads = 1;
+  options.server.local_context = 512;
+  const std::vector<std::string> texts = {"A man is eating food.", "A man eats a meal.",
+                                          "The stock market fell sharply today.",
+                                          "Shares dropped on Wall Street."};
+  const EmbeddingTable table = embed_texts(texts, folder, options, {});
+  ASSERT_EQ(table.dimensions, 384);
+  const auto cosine = [&](std::size_t a, std::size_t b) {
+    double product = 0, first = 0, second = 0;
+    for (std::size_t k = 0; k < 384; ++k) {
+      const double x = table.values[a * 384 + k], y = table.values[b * 384 + k];
+      product += x * y;
+      first += x * x;
+      second += y * y;
+    }
+    return product / std::sqrt(first * second);
+  };
+  EXPECT_GT(cosine(0, 1), 0.8);
+  EXPECT_GT(cosine(2, 3), 0.4);
+  for (const std::size_t food : {0u, 1u})
+    for (const std::size_t money : {2u, 3u}) EXPECT_LT(cosine(food, money), 0.2);
   fs::remove_all(folder);
 }
 

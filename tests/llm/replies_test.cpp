@@ -171,6 +171,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"Sentence",
             replaced(kGood, "\"Face Cream\",", "\"A face cream that you will love using daily\","),
             "too long"},
+        Bad{"Placeholder", replaced(replaced(kGood, "Face Cream", "{category}"), "Face Cream", "{category}"),
+            "\"{category}\" is not a tag"},
+        Bad{"ShortSummary",
+            replaced(kGood, "A light face cream that calms dry skin and suits daily use.", "Summary: cream"),
+            "too short"},
         Bad{"German",
             replaced(kGood, "A light face cream that calms dry skin and suits daily use.",
                      "Eine leichte Creme, die trockene Haut beruhigt und für den Alltag mit viel Sonne "
@@ -229,6 +234,9 @@ TEST(UserReply, TakesJsonAndBareText) {
     EXPECT_TRUE(parsed.valid()) << reply;
     EXPECT_EQ(parsed.value, text) << reply;
   }
+  const std::string chinese =
+      R"({"summary": "\u559c\u6b22\u6e05\u723d\u4e0d\u6cb9\u817b\u7684\u9762\u971c\u548c\u6d01\u9762\u4ea7\u54c1"})";
+  EXPECT_TRUE(parse_user_reply(chinese, {.language = "Chinese"}).valid()) << "no blanks between words";
   EXPECT_FALSE(parse_user_reply(R"({"profile": "x"})", {}).valid());
   EXPECT_FALSE(parse_user_reply("{\"summary\": \"Likes li", {}).valid());
   EXPECT_FALSE(parse_user_reply("", {}).valid());

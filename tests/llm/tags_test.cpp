@@ -1,3 +1,5 @@
+#include "hyperllm/data/tags.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -5,8 +7,10 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/data/dataset.h"
 #include "hyperllm/llm/embeddings.h"
 #include "hyperllm/llm/tag_cleaning.h"
+#include "hyperllm/stages/tags/run.h"
 #include "tests/llm/fake_model.h"
 
 namespace hyperllm::llm {
@@ -191,6 +195,42 @@ TEST(Embeddings, AreBatchedStoredAndAlignedWithTheirTexts) {
   broken = false;
   options.server.retry_failed = true;
   EXPECT_EQ(embed_texts({"bad"}, folder, options, {}).values, (std::vector<float>{3, 1}));
+  std::filesystem::remove_all(folder);
+}
+
+// Two spellings that have no letter in common, whose vectors lie together: only the encoder can tell.
+TEST(TagsStage, ProposesMergesByTheMeaningThatAnEncoderSees) {
+  using namespace testing_support;
+  using nlohmann::json;
+  const auto folder = std::filesystem::path(testing::TempDir()) / ("tags_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  data::Dataset dataset;
+  dataset.name = folder.filename().string();
+  dataset.users = {"u"};
+  dataset.items = {"a", "b", "c"};
+  dataset.train = {{0}, {0}, {1}, {0}};
+  data::save_dataset(dataset, folder);
+  data::save_tags({{{"Movies", 1}, {"Cinema", 1}, {"Garden", 1}}, {}, {{0, 0}, {0, 1}, {1, 2}, {2, 2}}},
+                  folder, dataset.items);
+  FakeServer server([&](const FakeRequest& request) {
+    const json body = json::parse(request.body);
+    json data = json::array();
+    for (std::size_t i = 0; i < body["input"].size(); ++i)
+      data.push_back(
+          {{"index", i}, {"embedding", body["input"][i] == "Garden" ? json{0.0, 1.0} : json{1.0, 0.1}}});
+    return FakeAnswer{.body = json{{"data", data}, {"usage", {{"prompt_tokens", 5}}}}.dump()};
+  });
+  stages::tags::TagsOptions options;
+  options.dataset = folder;
+  options.propose = folder / "rules.tsv";
+  EXPECT_EQ(stages::tags::run(options, {}).proposed, 0);
+  options.encoder.server.base_url = server.url() + "/v1";
+  options.encoder.server.model = "fake";
+  EXPECT_EQ(stages::tags::run(options, {}).proposed, 1);
+  const auto rules = load_tag_rules(options.propose);
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_EQ(rules[0].from, "Cinema");
+  EXPECT_EQ(rules[0].to, "Movies");
   std::filesystem::remove_all(folder);
 }
 

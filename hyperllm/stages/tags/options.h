@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "hyperllm/base/fields.h"
+#include "hyperllm/llm/embeddings.h"
 
 namespace hyperllm::stages::tags {
 
@@ -21,9 +22,10 @@ struct TagsOptions {
   bool drop_hubs = false;
   std::int64_t min_items = 1;
   bool write = false;
+  llm::EmbeddingOptions encoder;  // with a model: propose by the meaning that it sees
 
   FieldList fields() {
-    return {
+    FieldList list = {
         {"dataset", &dataset, "dataset folder with tags.tsv, tag_edges.tsv, tag_items.tsv"},
         {"depth", &depth, "levels of the tree that are shown, 1 or more"},
         {"children", &children, "children shown below a tag, 0: all"},
@@ -38,6 +40,9 @@ struct TagsOptions {
         {"min_items", &min_items, "drop tags of fewer items, 1: keep all"},
         {"write", &write, "write the cleaned tags into the dataset folder; otherwise only show them"},
     };
+    const FieldList server = encoder.server.fields();  // a model named here embeds the tags
+    list.insert(list.end(), server.begin(), server.end());
+    return list;
   }
 };
 

@@ -1,5 +1,9 @@
 #include "hyperllm/stages/tags/run.h"
 
+#include <span>
+#include <string>
+#include <vector>
+
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/dataset.h"
@@ -23,20 +27,21 @@ void check(const TagsOptions& options) {
   require(options.min_items >= 1, "option 'min_items': expected 1 or more");
 }
 
-std::int64_t propose(const data::TagGraph& graph, const TagsOptions& options) {
-  artifact::Matrix vectors;
-  if (!options.vectors.empty()) {
-    vectors = artifact::read_npy(options.vectors);
-    if (vectors.rows != static_cast<std::int64_t>(graph.tags.size()))
-      throw data_error(options.vectors.string(), 0, "shape",
-                       "it has " + std::to_string(vectors.rows) + " rows, but there are " +
-                           std::to_string(graph.tags.size()) + " tags",
-                       "Give one row per line of tags.tsv, in the same order.");
-  }
-  const auto rules =
-      llm::propose_merges(graph, options.spelling, vectors.values, vectors.cols, options.cosine);
+std::int64_t propose(const data::TagGraph& graph, std::span<const float> vectors, std::int64_t dimensions,
+                     const TagsOptions& options) {
+  const auto rules = llm::propose_merges(graph, options.spelling, vectors, dimensions, options.cosine);
   llm::save_tag_rules(rules, options.propose);
   return static_cast<std::int64_t>(rules.size());
+}
+
+artifact::Matrix vectors_of_file(const data::TagGraph& graph, const std::filesystem::path& file) {
+  artifact::Matrix vectors = artifact::read_npy(file);
+  if (vectors.rows != static_cast<std::int64_t>(graph.tags.size()))
+    throw data_error(file.string(), 0, "shape",
+                     "it has " + std::to_string(vectors.rows) + " rows, but there are " +
+                         std::to_string(graph.tags.size()) + " tags",
+                     "Give one row per line of tags.tsv, in the same order.");
+  return vectors;
 }
 
 }  // namespace
@@ -47,7 +52,19 @@ TagsResult run(const TagsOptions& options, const Context& context) {
   const data::TagGraph graph = data::load_tags(options.dataset, dataset.items);
   TagsResult result;
   if (!options.propose.empty()) {
-    result.proposed = propose(graph, options);
+    if (!options.vectors.empty()) {
+      const artifact::Matrix vectors = vectors_of_file(graph, options.vectors);
+      result.proposed = propose(graph, vectors.values, vectors.cols, options);
+    } else if (!options.encoder.server.model.empty()) {
+      std::vector<std::string> texts;
+      for (const auto& tag : graph.tags) texts.push_back(tag.text);
+      const auto table = llm::embed_texts(texts, options.dataset, options.encoder, context);
+      result.text = table.text;
+      if (options.encoder.server.dry_run) return result;
+      result.proposed = propose(graph, table.values, table.dimensions, options);
+    } else {
+      result.proposed = propose(graph, {}, 0, options);
+    }
     context.info(std::to_string(result.proposed) + " rules to review in " + options.propose.string() +
                  "; apply them with --rules");
   }

@@ -1,0 +1,89 @@
+#include "hyperllm/llm/probe.h"
+
+#include <gtest/gtest.h>
+
+#include "hyperllm/base/error.h"
+#include "tests/llm/fake_model.h"
+
+namespace hyperllm::llm {
+namespace {
+
+using namespace testing_support;
+using nlohmann::json;
+
+FakeAnswer obeying() {
+  return {.body = chat_answer(R"({"mark": "zx-9041-quill", "list": ["zx-9041-quill"]})")};
+}
+FakeAnswer telling() { return {.body = chat_answer(R"({"mark": "A fox finds a river.", "list": []})")}; }
+FakeAnswer refusing(const std::string& word) {
+  return {.status = 400, .body = json{{"error", {{"message", "unsupported: " + word}}}}.dump()};
+}
+
+Probe probed(const std::function<FakeAnswer(const json& body, const std::string& path)>& model) {
+  FakeServer server(
+      [&](const FakeRequest& request) { return model(json::parse(request.body), request.path); });
+  Server where;
+  where.base_url = server.url() + "/v1";
+  where.model = "fake";
+  return probe_format(where, {}, {});
+}
+
+// Every server here answers 200 to whatever it does not understand, as real ones do.
+TEST(Probe, FindsTheDialectThatIsEnforced) {
+  const struct {
+    Dialect dialect;
+    std::function<bool(const json& body, const std::string& path)> obeys;
+  } servers[] = {
+      {Dialect::kOpenAi,
+       [](const json& body, const std::string&) {
+         return body.value("/response_format/type"_json_pointer, "") == "json_schema";
+       }},
+      {Dialect::kVllm,
+       [](const json& body, const std::string&) { return body.contains("structured_outputs"); }},
+      {Dialect::kJsonObject,
+       [](const json& body, const std::string&) {
+         return body.contains("/response_format/schema"_json_pointer);
+       }},
+      {Dialect::kLlama, [](const json& body, const std::string&) { return body.contains("json_schema"); }},
+      {Dialect::kOllama, [](const json&, const std::string& path) { return path == "/api/chat"; }},
+  };
+  for (const auto& server : servers) {
+    const Probe probe = probed([&](const json& body, const std::string& path) {
+      return server.obeys(body, path) ? obeying() : telling();
+    });
+    EXPECT_TRUE(probe.enforced) << dialect_name(server.dialect);
+    EXPECT_EQ(dialect_name(probe.format.dialect), dialect_name(server.dialect));
+    EXPECT_TRUE(probe.format.bounds);
+  }
+}
+
+TEST(Probe, SaysSoWhenNoSchemaIsEnforced) {
+  const Probe probe = probed([](const json&, const std::string&) { return telling(); });
+  EXPECT_FALSE(probe.enforced);
+  EXPECT_EQ(probe.format.dialect, Dialect::kPrompt);
+  EXPECT_FALSE(probe.notes.empty());
+}
+
+// Each keyword that the item schema's bounds use must be in the probe's, or the refusal comes too late.
+TEST(Probe, LeavesOutBoundsThatTheServerRefuses) {
+  for (const std::string word : {"maxItems", "minItems", "maxLength", "pattern"}) {
+    const Probe probe = probed([&](const json& body, const std::string&) {
+      return body.dump().find(word) == std::string::npos ? obeying() : refusing(word);
+    });
+    EXPECT_TRUE(probe.enforced) << word;
+    EXPECT_FALSE(probe.format.bounds) << word;
+    EXPECT_EQ(probe.format.dialect, Dialect::kOpenAi) << word;
+  }
+}
+
+TEST(Probe, RefusedKeysAndUnknownModelsAreNamed) {
+  for (const int status : {401, 404}) try {
+      probed([&](const json&, const std::string&) { return FakeAnswer{.status = status, .body = "{}"}; });
+      ADD_FAILURE() << status;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+    }
+}
+
+}  // namespace
+}  // namespace hyperllm::llm
