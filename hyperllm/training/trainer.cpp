@@ -94,7 +94,7 @@ class Run {
     throw Error(ErrorCode::kInvalidData, "checkpoint: no best value of '" + name + "'");
   }
 
-  [[noreturn]] void fail_non_finite(std::int64_t epoch, std::size_t step) {
+  [[noreturn]] void fail_non_finite(std::int64_t epoch, std::int64_t step) {
     const std::string where = framework_.first_non_finite();
     throw Error(ErrorCode::kNonFinite,
                 options_.task + ": the loss is not finite at epoch " + std::to_string(epoch) + ", step " +
@@ -107,19 +107,21 @@ class Run {
 
   void run_epoch(std::int64_t epoch) {
     double total = 0;
-    const std::vector<frameworks::Batch> batches = sampler_.epoch(epoch);
-    for (std::size_t step = 0; step < batches.size(); ++step) {
+    const Sampler::Epoch plan = sampler_.epoch(epoch);
+    const std::int64_t steps = sampler_.batches_per_epoch();
+    for (std::int64_t step = 0; step < steps; ++step) {
+      plan.batch(step, batch_);
       optimizer_.zero_grad();
-      const torch::Tensor loss = framework_.loss(batches[step]);
+      const torch::Tensor loss = framework_.loss(batch_);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) fail_non_finite(epoch, step);
       loss.backward();
       optimizer_.step();
       total += value;
     }
-    loss_ = total / static_cast<double>(batches.size());
+    loss_ = total / static_cast<double>(steps);
     // Before anything is kept: an update may have broken the parameters after the last finite loss.
-    if (!framework_.first_non_finite().empty()) fail_non_finite(epoch, batches.size() - 1);
+    if (!framework_.first_non_finite().empty()) fail_non_finite(epoch, steps - 1);
     outcome_.epochs = epoch;
     if (epoch % options_.eval_every == 0 || epoch == options_.epochs) evaluate(epoch);
   }
@@ -220,6 +222,7 @@ class Run {
   const TrainerOptions& options_;
   const Context& context_;
   Outcome outcome_;
+  frameworks::Batch batch_;  // its memory serves every step
   std::vector<std::pair<std::string, torch::Tensor>> best_;
   double best_score_ = 0;
   double loss_ = 0;
