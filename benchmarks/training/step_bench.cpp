@@ -71,9 +71,12 @@ class Training {
     optimizer_ = optim::make_optimizer(framework_.parameters(), options);
   }
 
-  torch::Tensor forward() { return framework_.loss(batches_[at_++ % batches_.size()]); }
+  // The last batch of an epoch is small: it is left out.
+  void sample() { epoch_.batch(at_++ % (sampler_.batches_per_epoch() - 1), batch_); }
+  torch::Tensor forward() { return framework_.loss(batch_); }
   void update() { optimizer_->step(); }
   void step() {
+    sample();
     optimizer_->zero_grad();
     const torch::Tensor loss = forward();
     benchmark::DoNotOptimize(loss.item<double>());
@@ -106,8 +109,9 @@ class Training {
   const data::Csr train_ = interactions();
   const data::TagGraph tags_ = tags();
   const training::Sampler sampler_{train_, &tags_, {kBatch, 1, training::Sampling::kFresh}};
-  const std::vector<frameworks::Batch> batches_ = sampler_.epoch(1);
-  std::size_t at_ = 0;
+  const training::Sampler::Epoch epoch_ = sampler_.epoch(1);
+  frameworks::Batch batch_;
+  std::int64_t at_ = 0;
   std::shared_ptr<const models::Backbone> backbone_;
   frameworks::HyperLlm framework_;
   std::unique_ptr<optim::Optimizer> optimizer_;
@@ -121,9 +125,13 @@ void use_threads(benchmark::State& state) {
 void sampler_epoch(benchmark::State& state) {
   use_threads(state);
   const Training training(0);
-  std::int64_t epoch = 0;
+  std::int64_t number = 0;
+  frameworks::Batch batch;
   const Counts counts;
-  for (auto _ : state) benchmark::DoNotOptimize(training.sampler().epoch(++epoch));
+  for (auto _ : state) {
+    const training::Sampler::Epoch epoch = training.sampler().epoch(++number);
+    for (std::int64_t b = 0; b < training.sampler().batches_per_epoch(); ++b) epoch.batch(b, batch);
+  }
   counts.report(state);
 }
 

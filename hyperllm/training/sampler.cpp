@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <unordered_set>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/random.h"
+#include "hyperllm/kernels/negatives.h"
 
 namespace hyperllm::training {
 namespace {
@@ -31,12 +33,13 @@ std::vector<std::int64_t> worker_draws(std::uint64_t seed, std::int64_t epoch, s
 class Sampler::Task {
  public:
   // `known.row(anchor)` are the ids that must not serve as negatives; node ids are row/column plus the
-  // offsets.
-  Task(std::string name, std::vector<Pair> positives, data::Csr known, std::int32_t anchor_offset,
-       std::int32_t candidate_offset)
+  // offsets. Every positive counts `copies` times an epoch. `known` must outlive the task.
+  Task(std::string name, std::vector<Pair> positives, std::int64_t copies, const data::Csr& known,
+       std::int32_t anchor_offset, std::int32_t candidate_offset)
       : name_(std::move(name)),
         positives_(std::move(positives)),
-        known_(std::move(known)),
+        copies_(copies),
+        known_(known),
         anchor_offset_(anchor_offset),
         candidate_offset_(candidate_offset) {
     std::erase_if(positives_, [&](const Pair& pair) {
@@ -44,53 +47,82 @@ class Sampler::Task {
     });
   }
 
-  std::int64_t size() const { return static_cast<std::int64_t>(positives_.size()); }
+  std::int64_t size() const { return copies_ * static_cast<std::int64_t>(positives_.size()); }
 
-  // Fresh order and negatives; batch b takes its even share of the positives.
-  void fresh(std::uint64_t seed, std::int64_t epoch, std::int64_t batches, std::int64_t batch_size,
-             std::vector<manifold::Triplets>& out) const {
-    std::vector<Pair> order = positives_;
-    Random random(seed, name_ + "/epoch " + std::to_string(epoch));
-    random.shuffle(std::span<Pair>(order));
-    for (std::int64_t b = 0; b < batches; ++b) {
-      const std::int64_t begin = batch_size > 0 ? b * batch_size : b * size() / batches;
-      const std::int64_t end =
-          batch_size > 0 ? std::min(size(), begin + batch_size) : (b + 1) * size() / batches;
-      out.push_back(triplets(std::span<const Pair>(order).subspan(begin, end - begin), random));
-    }
+  std::vector<std::uint32_t> order(std::uint64_t seed, const std::string& stream) const {
+    std::vector<std::uint32_t> order(static_cast<std::size_t>(size()));
+    for (std::size_t i = 0; i < order.size(); ++i)
+      order[i] = static_cast<std::uint32_t>(i % positives_.size());
+    Random(seed, name_ + stream).shuffle(std::span<std::uint32_t>(order));
+    return order;
   }
 
-  void paper(std::uint64_t seed, std::span<const std::int64_t> draws, std::int64_t batch_size,
-             std::vector<manifold::Triplets>& out) const {
-    std::vector<Pair> order = positives_;
-    Random(seed, name_ + "/order").shuffle(std::span<Pair>(order));
-    const std::int64_t length = std::min(batch_size, size());
-    const std::int64_t full = length > 0 ? size() / length : 1;
-    for (std::int64_t position : draws) {
-      Random random(seed, name_ + "/position " + std::to_string(position));
-      out.push_back(triplets(std::span<const Pair>(order).subspan(position % full * length, length), random));
+  void triplets(std::span<const std::uint32_t> positives, std::uint64_t seed, const std::string& stream,
+                manifold::Triplets& out) const {
+    for (auto* ids : {&out.anchor, &out.positive, &out.negative}) ids->resize(positives.size());
+    for (std::size_t i = 0; i < positives.size(); ++i) {
+      const auto& [anchor, positive] = positives_[positives[i]];
+      out.anchor[i] = anchor;
+      out.positive[i] = positive + candidate_offset_;
     }
+    kernels::draw_negatives({known_.cols, known_.indptr, known_.indices}, out.anchor,
+                            Random(seed, name_ + stream).state().key, out.negative);
+    for (std::int32_t& anchor : out.anchor) anchor += anchor_offset_;
+    for (std::int32_t& negative : out.negative) negative += candidate_offset_;
   }
 
  private:
-  manifold::Triplets triplets(std::span<const Pair> pairs, Random& random) const {
-    manifold::Triplets triplets;
-    for (const auto& [anchor, positive] : pairs) {
-      std::int32_t negative;
-      do negative = static_cast<std::int32_t>(random.below(known_.cols));
-      while (known_.contains(anchor, negative));
-      triplets.anchor.push_back(anchor + anchor_offset_);
-      triplets.positive.push_back(positive + candidate_offset_);
-      triplets.negative.push_back(negative + candidate_offset_);
-    }
-    return triplets;
-  }
-
   std::string name_;
   std::vector<Pair> positives_;
-  data::Csr known_;
+  std::int64_t copies_;
+  const data::Csr& known_;
   std::int32_t anchor_offset_, candidate_offset_;
 };
+
+namespace {
+
+// `count` of [0, rows), every subset as likely as any other (Floyd, in Bentley 1987), ascending.
+void draw_rows(std::int64_t rows, std::int64_t count, Random random, std::vector<std::int32_t>& out) {
+  std::unordered_set<std::int32_t> drawn;
+  for (std::int64_t last = rows - count; last < rows; ++last) {
+    const auto row = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(last + 1)));
+    drawn.insert(drawn.contains(row) ? static_cast<std::int32_t>(last) : row);
+  }
+  out.assign(drawn.begin(), drawn.end());
+  std::sort(out.begin(), out.end());
+}
+
+}  // namespace
+
+void Sampler::Epoch::batch(std::int64_t number, frameworks::Batch& out) const {
+  const std::int64_t batches = sampler_->batches_, batch_size = sampler_->options_.batch_size;
+  for (const Part& part : parts_) {
+    const std::int64_t size = part.task->size();
+    const bool user_item = part.task == sampler_->user_item_.get();
+    std::int64_t begin, end;
+    std::string stream;
+    if (sampler_->options_.sampling == Sampling::kPaper) {
+      const std::int64_t length = std::min(user_item ? batch_size : 2 * size / batches, size);
+      const std::int64_t full = length > 0 ? size / length : 1;
+      begin = draws_[number] % full * length;
+      end = begin + length;
+      stream = "/position " + std::to_string(draws_[number]);
+    } else {
+      begin = user_item ? number * batch_size : number * size / batches;
+      end = user_item ? std::min(size, begin + batch_size) : (number + 1) * size / batches;
+      stream = "/epoch " + std::to_string(number_) + "/batch " + std::to_string(number);
+    }
+    part.task->triplets(std::span(part.order).subspan(begin, end - begin), sampler_->options_.seed, stream,
+                        out.*part.triplets);
+  }
+  out.contrast_rows.clear();
+  if (sampler_->tag_item_ && sampler_->options_.contrast_rows > 0 &&
+      sampler_->options_.contrast_rows < sampler_->items_)
+    draw_rows(sampler_->items_, sampler_->options_.contrast_rows,
+              Random(sampler_->options_.seed,
+                     "contrast/epoch " + std::to_string(number_) + "/batch " + std::to_string(number)),
+              out.contrast_rows);
+}
 
 namespace {
 
@@ -99,12 +131,6 @@ std::vector<Pair> entries(const data::Csr& matrix) {
   for (std::int64_t row = 0; row < matrix.rows; ++row)
     for (std::int32_t column : matrix.row(row)) pairs.emplace_back(static_cast<std::int32_t>(row), column);
   return pairs;
-}
-
-std::vector<Pair> twice(const std::vector<Pair>& pairs) {
-  std::vector<Pair> doubled = pairs;
-  doubled.insert(doubled.end(), pairs.begin(), pairs.end());
-  return doubled;
 }
 
 std::vector<Pair> first_half(std::vector<Pair> pairs) {
@@ -128,10 +154,10 @@ data::Csr tag_neighbours(const data::TagGraph& tags, bool with_self) {
 }  // namespace
 
 Sampler::Sampler(const data::Csr& train, const data::TagGraph* tags, const SamplerOptions& options)
-    : options_(options) {
+    : options_(options), items_(train.cols) {
   HYPERLLM_CHECK(options.batch_size >= 1, ErrorCode::kInvalidArgument, "batch_size: expected at least 1");
   user_item_ =
-      std::make_unique<Task>("user-item", entries(train), train, 0, static_cast<std::int32_t>(train.rows));
+      std::make_unique<Task>("user-item", entries(train), 1, train, 0, static_cast<std::int32_t>(train.rows));
   HYPERLLM_CHECK(
       user_item_->size() > 0, ErrorCode::kInvalidArgument,
       "training: no interaction with a possible negative item; the training split is empty or every user "
@@ -142,41 +168,30 @@ Sampler::Sampler(const data::Csr& train, const data::TagGraph* tags, const Sampl
   if (!tags) return;
   const auto items = static_cast<std::int32_t>(train.cols);
   const auto count = static_cast<std::int64_t>(tags->tags.size());
-  const data::Csr tag_items = data::make_csr(count, train.cols, tags->tag_items);
+  tag_items_ = data::make_csr(count, train.cols, tags->tag_items);
+  not_negative_tags_ = tag_neighbours(*tags, true);
   const data::Csr neighbours = tag_neighbours(*tags, false);
-  tag_item_ = std::make_unique<Task>("tag-item", paper ? entries(tag_items) : twice(entries(tag_items)),
-                                     tag_items, items, 0);
+  tag_item_ = std::make_unique<Task>("tag-item", entries(tag_items_), paper ? 1 : 2, tag_items_, items, 0);
   tag_tag_ = std::make_unique<Task>("tag-tag", paper ? first_half(entries(neighbours)) : entries(neighbours),
-                                    tag_neighbours(*tags, true), items, items);
+                                    1, not_negative_tags_, items, items);
 }
 
 Sampler::~Sampler() = default;
 
-std::vector<frameworks::Batch> Sampler::epoch(std::int64_t epoch) const {
-  std::vector<manifold::Triplets> user_item, tag_item, tag_tag;
-  if (options_.sampling == Sampling::kPaper) {
-    const std::vector<std::int64_t> draws = worker_draws(options_.seed, epoch, batches_);
-    user_item_->paper(options_.seed, draws, options_.batch_size, user_item);
-    if (tag_item_) {
-      tag_item_->paper(options_.seed, draws, 2 * tag_item_->size() / batches_, tag_item);
-      tag_tag_->paper(options_.seed, draws, 2 * tag_tag_->size() / batches_, tag_tag);
-    }
-  } else {
-    user_item_->fresh(options_.seed, epoch, batches_, options_.batch_size, user_item);
-    if (tag_item_) {
-      tag_item_->fresh(options_.seed, epoch, batches_, 0, tag_item);
-      tag_tag_->fresh(options_.seed, epoch, batches_, 0, tag_tag);
-    }
-  }
-  std::vector<frameworks::Batch> batches(batches_);
-  for (std::int64_t b = 0; b < batches_; ++b) {
-    batches[b].user_item = std::move(user_item[b]);
-    if (tag_item_) {
-      batches[b].tag_item = std::move(tag_item[b]);
-      batches[b].tag_tag = std::move(tag_tag[b]);
-    }
-  }
-  return batches;
+Sampler::Epoch Sampler::epoch(std::int64_t number) const {
+  const bool paper = options_.sampling == Sampling::kPaper;
+  Epoch epoch;
+  epoch.sampler_ = this;
+  epoch.number_ = number;
+  if (paper) epoch.draws_ = worker_draws(options_.seed, number, batches_);
+  const std::string stream = paper ? "/order" : "/epoch " + std::to_string(number);
+  const auto add = [&](const Task* task, manifold::Triplets frameworks::Batch::*triplets) {
+    if (task) epoch.parts_.push_back({task, triplets, task->order(options_.seed, stream)});
+  };
+  add(user_item_.get(), &frameworks::Batch::user_item);
+  add(tag_item_.get(), &frameworks::Batch::tag_item);
+  add(tag_tag_.get(), &frameworks::Batch::tag_tag);
+  return epoch;
 }
 
 }  // namespace hyperllm::training

@@ -1,5 +1,5 @@
-// Training triplets, epoch by epoch. An epoch's batches are a pure function of (seed, epoch): there is no
-// hidden state, so a resumed run sees exactly what an undisturbed one sees.
+// Training triplets, epoch by epoch and batch by batch. A batch is a pure function of (seed, epoch, number):
+// there is no hidden state, so a resumed run sees exactly what an undisturbed one sees.
 #pragma once
 
 #include <cstdint>
@@ -35,23 +35,50 @@ struct SamplerOptions {
   std::int64_t batch_size = 4096;
   std::uint64_t seed = 1;
   Sampling sampling = Sampling::kFresh;
+  // With tags: items drawn for a step's contrast, uniformly and without repetition; 0, or not below the
+  // number of items: all.
+  std::int64_t contrast_rows = 0;
 };
 
 class Sampler {
+ private:
+  class Task;  // one kind of positives with its negatives
+
  public:
   // `train` must outlive the sampler. `tags` only where tags are learnt. Users who interacted with every item
   // get no triplets (no negative exists). Throws kInvalidArgument if nothing is left.
   Sampler(const data::Csr& train, const data::TagGraph* tags, const SamplerOptions& options);
   ~Sampler();
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
 
   std::int64_t batches_per_epoch() const { return batches_; }
-  // The batches of `epoch` (1-based), in order.
-  std::vector<frameworks::Batch> epoch(std::int64_t epoch) const;
+
+  // The order of one epoch's positives (4 bytes each); triplets are made when a batch is asked for.
+  class Epoch {
+   public:
+    // Overwrites `out` with batch `number` (0-based, below batches_per_epoch()), reusing its memory.
+    void batch(std::int64_t number, frameworks::Batch& out) const;
+
+   private:
+    friend class Sampler;
+    struct Part {
+      const Task* task;
+      manifold::Triplets frameworks::Batch::*triplets;
+      std::vector<std::uint32_t> order;
+    };
+    const Sampler* sampler_ = nullptr;
+    std::int64_t number_ = 0;
+    std::vector<std::int64_t> draws_;  // kPaper: batch -> position in the shared sequence
+    std::vector<Part> parts_;
+  };
+  // Epoch `number` (1-based); the sampler must outlive it.
+  Epoch epoch(std::int64_t number) const;
 
  private:
-  class Task;  // one kind of positives with its negatives
   SamplerOptions options_;
-  std::int64_t batches_ = 0;
+  std::int64_t batches_ = 0, items_ = 0;
+  data::Csr tag_items_, not_negative_tags_;
   std::unique_ptr<Task> user_item_, tag_item_, tag_tag_;
 };
 

@@ -69,11 +69,8 @@ class Run {
       run_epoch(outcome_.epochs + 1);
       progress.advance(1, note_);
       if (finished() || seconds_since(saved_at_) >= options_.checkpoint_seconds) save();
-      if (context_.stop.stop_requested()) {
-        save();
-        context_.check_stop("training", "everything up to epoch " + std::to_string(outcome_.epochs) +
-                                            " is saved, run the same command to go on");
-      }
+      if (context_.stop.stop_requested()) save();
+      check_stop();
     }
     for (const optim::Parameter& parameter : framework_.parameters())
       copy(best(parameter.name), parameter.value);
@@ -96,7 +93,7 @@ class Run {
     throw Error(ErrorCode::kInvalidData, "checkpoint: no best value of '" + name + "'");
   }
 
-  [[noreturn]] void fail_non_finite(std::int64_t epoch, std::size_t step) {
+  [[noreturn]] void fail_non_finite(std::int64_t epoch, std::int64_t step) {
     const std::string where = framework_.first_non_finite();
     throw Error(ErrorCode::kNonFinite,
                 options_.task + ": the loss is not finite at epoch " + std::to_string(epoch) + ", step " +
@@ -107,29 +104,58 @@ class Run {
                          : "."));
   }
 
+  // Goes on after `step_` steps of the epoch; leaves in mid-epoch, all saved, if a stop is requested.
   void run_epoch(std::int64_t epoch) {
-    double total = 0;
-    const Clock::time_point begin = Clock::now();
-    const std::vector<frameworks::Batch> batches = sampler_.epoch(epoch);
-    const Clock::time_point sampled = Clock::now();
-    for (std::size_t step = 0; step < batches.size(); ++step) {
+    Clock::time_point at = Clock::now();
+    const auto lap = [&at](double& seconds) {
+      const Clock::time_point now = Clock::now();
+      seconds += std::chrono::duration<double>(now - at).count();
+      at = now;
+    };
+    const Sampler::Epoch plan = sampler_.epoch(epoch);
+    const std::int64_t steps = sampler_.batches_per_epoch();
+    while (step_ < steps) {
+      plan.batch(step_, batch_);
+      lap(outcome_.times.sampling);
       optimizer_.zero_grad();
-      const torch::Tensor loss = framework_.loss(batches[step]);
+      const torch::Tensor loss = framework_.loss(batch_);
       const double value = loss.item<double>();
-      if (!std::isfinite(value)) fail_non_finite(epoch, step);
+      if (!std::isfinite(value)) fail_non_finite(epoch, step_);
       loss.backward();
       optimizer_.step();
-      total += value;
+      total_ += value;
+      ++step_;
+      ++outcome_.times.step_count;
+      lap(outcome_.times.steps);
+      if (step_ < steps) save_in_mid_epoch(epoch);
     }
-    loss_ = total / static_cast<double>(batches.size());
-    outcome_.times.sampling += std::chrono::duration<double>(sampled - begin).count();
-    outcome_.times.steps += seconds_since(sampled);
-    outcome_.times.step_count += static_cast<std::int64_t>(batches.size());
+    loss_ = total_ / static_cast<double>(steps);
+    step_ = 0;
+    total_ = 0;
     ++outcome_.times.epochs;
     // Before anything is kept: an update may have broken the parameters after the last finite loss.
-    if (!framework_.first_non_finite().empty()) fail_non_finite(epoch, batches.size() - 1);
+    if (!framework_.first_non_finite().empty()) fail_non_finite(epoch, steps - 1);
     outcome_.epochs = epoch;
     if (epoch % options_.eval_every == 0 || epoch == options_.epochs) evaluate(epoch);
+  }
+
+  std::string step_text() const {
+    return step_ > 0 ? " and " + std::to_string(step_) + " steps of the next" : "";
+  }
+
+  void check_stop() const {
+    context_.check_stop("training", "everything up to epoch " + std::to_string(outcome_.epochs) +
+                                        step_text() + " is saved, run the same command to go on");
+  }
+
+  // Long epochs: neither a stop nor a kill may cost more than checkpoint_seconds of them.
+  void save_in_mid_epoch(std::int64_t epoch) {
+    const bool due =
+        options_.checkpoint_seconds > 0 && seconds_since(saved_at_) >= options_.checkpoint_seconds;
+    if (!due && !context_.stop.stop_requested()) return;
+    if (!framework_.first_non_finite().empty()) fail_non_finite(epoch, step_ - 1);
+    save();
+    check_stop();
   }
 
   void evaluate(std::int64_t epoch) {
@@ -168,6 +194,8 @@ class Run {
     checkpoint.texts = {{"identity", options_.identity},
                         {"epoch", std::to_string(outcome_.epochs)},
                         {"steps", std::to_string(optimizer_.steps())},
+                        {"step_of_epoch", std::to_string(step_)},
+                        {"loss_of_epoch", json(total_).dump()},
                         {"best_epoch", std::to_string(outcome_.best_epoch)},
                         {"loss", json(loss_).dump()},
                         {"best", json(outcome_.best).dump()}};
@@ -186,7 +214,7 @@ class Run {
         checkpoint.text("identity") == options_.identity, ErrorCode::kInvalidArgument,
         options_.checkpoint.string() +
             ": this checkpoint was made with other options or data. Give another output folder, or pass "
-            "resume=false to start afresh.");
+            "--no-resume (in recipes resume = false) to start afresh.");
     const auto restore_tensor = [&](const std::string& name, const torch::Tensor& target) {
       const torch::Tensor& stored = checkpoint.tensor(name);
       HYPERLLM_CHECK(
@@ -203,11 +231,13 @@ class Run {
     optimizer_.set_steps(std::stoll(checkpoint.text("steps")));
     outcome_.epochs = std::stoll(checkpoint.text("epoch"));
     outcome_.best_epoch = std::stoll(checkpoint.text("best_epoch"));
+    step_ = std::stoll(checkpoint.text("step_of_epoch"));
+    total_ = json::parse(checkpoint.text("loss_of_epoch")).get<double>();
     loss_ = json::parse(checkpoint.text("loss")).get<double>();
     outcome_.best = json::parse(checkpoint.text("best")).get<Metrics>();
     best_score_ = score_of(outcome_.best);
     keep_log_up_to(outcome_.epochs);
-    context_.info(options_.task + ": goes on after epoch " + std::to_string(outcome_.epochs));
+    context_.info(options_.task + ": goes on after epoch " + std::to_string(outcome_.epochs) + step_text());
   }
 
   // A killed run may have logged epochs after its last checkpoint, the last line perhaps in part.
@@ -232,9 +262,12 @@ class Run {
   const Context& context_;
   const std::vector<std::int32_t> users_;  // validated on
   Outcome outcome_;
+  frameworks::Batch batch_;  // its memory serves every step
   std::vector<std::pair<std::string, torch::Tensor>> best_;
   double best_score_ = 0;
   double loss_ = 0;
+  std::int64_t step_ = 0;  // steps done of an unfinished epoch, and the sum of their losses
+  double total_ = 0;
   std::string note_;
   retrieval::RankingState ranking_;  // not in checkpoints: it never changes a result
   Clock::time_point saved_at_ = Clock::now();

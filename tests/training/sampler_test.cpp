@@ -19,6 +19,14 @@ using Counts = std::map<Pair, int>;
 const Triplets frameworks::Batch::*kTasks[] = {&frameworks::Batch::user_item, &frameworks::Batch::tag_item,
                                                &frameworks::Batch::tag_tag};
 
+std::vector<frameworks::Batch> batches_of(const Sampler& sampler, std::int64_t number) {
+  const Sampler::Epoch epoch = sampler.epoch(number);
+  std::vector<frameworks::Batch> batches(static_cast<std::size_t>(sampler.batches_per_epoch()));
+  for (std::size_t b = batches.size(); b-- > 0;)  // in whatever order they are asked for
+    epoch.batch(static_cast<std::int64_t>(b), batches[b]);
+  return batches;
+}
+
 Counts count_positives(const std::vector<frameworks::Batch>& batches,
                        const Triplets frameworks::Batch::*task) {
   Counts counts;
@@ -69,7 +77,7 @@ TEST_P(SamplerTest, NegativesAreNeverKnownAndNodesHaveTheirOffsets) {
   for (const auto& [a, b] : tags_.edges) neighbours.insert({{a, b}, {b, a}});
   const Sampler samples = sampler();
   for (std::int64_t epoch = 1; epoch <= 20; ++epoch)
-    for (const frameworks::Batch& batch : samples.epoch(epoch)) {
+    for (const frameworks::Batch& batch : batches_of(samples, epoch)) {
       const Triplets& ui = batch.user_item;
       for (std::int64_t i = 0; i < ui.size(); ++i) {
         ASSERT_TRUE(ui.anchor[i] >= 0 && ui.anchor[i] < users);
@@ -95,11 +103,11 @@ TEST_P(SamplerTest, NegativesAreNeverKnownAndNodesHaveTheirOffsets) {
 
 TEST_P(SamplerTest, AnEpochDependsOnSeedAndNumberAlone) {
   const Sampler one = sampler(), two = sampler();
-  one.epoch(1);
-  one.epoch(7);  // what was asked before must not matter
-  EXPECT_EQ(flat(one.epoch(3)), flat(two.epoch(3)));
-  EXPECT_NE(flat(one.epoch(3)), flat(one.epoch(4)));
-  EXPECT_NE(flat(one.epoch(3)), flat(sampler(8, 2).epoch(3)));
+  batches_of(one, 1);
+  batches_of(one, 7);  // what was asked before must not matter
+  EXPECT_EQ(flat(batches_of(one, 3)), flat(batches_of(two, 3)));
+  EXPECT_NE(flat(batches_of(one, 3)), flat(batches_of(one, 4)));
+  EXPECT_NE(flat(batches_of(one, 3)), flat(batches_of(sampler(8, 2), 3)));
 }
 
 TEST_P(SamplerTest, AUserWithEveryItemIsLeftOut) {
@@ -109,7 +117,7 @@ TEST_P(SamplerTest, AUserWithEveryItemIsLeftOut) {
   const Sampler samples(train, nullptr, {2, 1, GetParam()});
   std::int64_t seen = 0;
   for (std::int64_t epoch = 1; epoch <= 3; ++epoch)
-    for (const frameworks::Batch& batch : samples.epoch(epoch)) {
+    for (const frameworks::Batch& batch : batches_of(samples, epoch)) {
       for (std::int32_t anchor : batch.user_item.anchor) EXPECT_EQ(anchor, 1);
       seen += batch.user_item.size();
       EXPECT_EQ(batch.tag_item.size() + batch.tag_tag.size(), 0);
@@ -138,7 +146,7 @@ TEST(FreshSampling, EveryPositiveOnceTagItemsTwiceTagTagOnceEachWay) {
   const Sampler samples(train, &tags, {8, 1, Sampling::kFresh});
   ASSERT_EQ(samples.batches_per_epoch(), (train.nnz() + 7) / 8);
   for (std::int64_t epoch = 1; epoch <= 3; ++epoch) {
-    const auto batches = samples.epoch(epoch);
+    const auto batches = batches_of(samples, epoch);
     Counts expected;
     for (std::int32_t user = 0; user < 12; ++user)
       for (std::int32_t item : train.row(user)) expected[{user, item + 12}] = 1;
@@ -154,7 +162,7 @@ TEST(FreshSampling, EveryPositiveOnceTagItemsTwiceTagTagOnceEachWay) {
 TEST(FreshSampling, BatchesAreFullAndTagsSpreadEvenly) {
   const data::Csr train = some_train();
   const data::TagGraph tags = some_tags();
-  const auto batches = Sampler(train, &tags, {8, 1, Sampling::kFresh}).epoch(1);
+  const auto batches = batches_of(Sampler(train, &tags, {8, 1, Sampling::kFresh}), 1);
   for (std::size_t b = 0; b + 1 < batches.size(); ++b) EXPECT_EQ(batches[b].user_item.size(), 8);
   EXPECT_EQ(batches.back().user_item.size(), train.nnz() - 8 * static_cast<std::int64_t>(batches.size() - 1));
   for (const auto task : {kTasks[1], kTasks[2]}) {
@@ -182,7 +190,7 @@ TEST(PaperSampling, FullBatchesOnlyTheRestNeverAndHalfOfThePositivesInAnEpoch) {
   double covered = 0;
   const std::int64_t epochs = 30;
   for (std::int64_t epoch = 1; epoch <= epochs; ++epoch) {
-    const auto batches = samples.epoch(epoch);
+    const auto batches = batches_of(samples, epoch);
     ASSERT_EQ(batches.size(), 18u);
     for (const frameworks::Batch& batch : batches) ASSERT_EQ(batch.user_item.size(), 4096);
     const Counts counts = count_positives(batches, kTasks[0]);
@@ -201,7 +209,8 @@ TEST(PaperSampling, TagTagPositivesComeFromTheFirstHalfOfTheEntriesInRowOrder) {
   const Sampler samples(train, &tags, {4, 1, Sampling::kPaper});
   std::set<Pair> seen;
   for (std::int64_t epoch = 1; epoch <= 40; ++epoch)
-    for (const auto& [pair, count] : count_positives(samples.epoch(epoch), kTasks[2])) seen.insert(pair);
+    for (const auto& [pair, count] : count_positives(batches_of(samples, epoch), kTasks[2]))
+      seen.insert(pair);
   for (const Pair& pair : seen) EXPECT_EQ(pair.first, 10) << "rows 1 to 3 lie in the second half";
 }
 

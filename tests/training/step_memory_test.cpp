@@ -68,13 +68,15 @@ class StepMemory : public ::testing::TestWithParam<bool> {
     optim::OptimizerOptions optimizer_options;
     optimizer_options.method = softmax ? "adam" : "rsgd";
     const auto optimizer = optim::make_optimizer(framework.parameters(), optimizer_options);
-    const std::vector<frameworks::Batch> batches =
-        Sampler(train_, &tags_, {4000, 1, Sampling::kFresh}).epoch(1);
+    const Sampler sampler(train_, &tags_, {8000, 1, Sampling::kFresh});
+    const Sampler::Epoch epoch = sampler.epoch(1);
+    frameworks::Batch batch;
     std::int64_t before = 0;
     for (int step = 0; step < 6; ++step) {
-      if (step == 2) before = large_blocks;
+      if (step == 3) before = large_blocks;
+      epoch.batch(step % 2, batch);  // of 8000 triplets, then of 3200
       optimizer->zero_grad();
-      const torch::Tensor loss = framework.loss(batches[0]);
+      const torch::Tensor loss = framework.loss(batch);
       loss.backward();
       optimizer->step();
     }

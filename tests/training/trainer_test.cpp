@@ -229,7 +229,7 @@ TEST_F(TrainerTest, ACheckpointOfOtherOptionsIsRefusedAndKept) {
   const std::string before = read_file(options_.checkpoint);
   options_.identity = "other";
   test::expect_error(ErrorCode::kInvalidArgument,
-                     {"a.safetensors", "other options or data", "another output folder", "resume=false"},
+                     {"a.safetensors", "other options or data", "another output folder", "--no-resume"},
                      [&] { run(options_); });
   EXPECT_EQ(read_file(options_.checkpoint), before);
   options_.resume = false;
