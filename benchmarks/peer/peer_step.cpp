@@ -45,7 +45,8 @@ Problem make_problem() {
   problem.tags = frameworks::uniform_tangents(shape.tags, kDim, kScale, Random(1, "tags"));
   training::SamplerOptions sampling;
   sampling.batch_size = 1000;
-  problem.batch = training::Sampler(problem.train, &problem.made.tags, sampling).epoch(1).front();
+  const training::Sampler sampler(problem.train, &problem.made.tags, sampling);
+  sampler.epoch(1).batch(0, problem.batch);
   return problem;
 }
 

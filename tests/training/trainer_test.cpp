@@ -166,14 +166,20 @@ TEST_F(TrainerTest, WithoutEpochsTheStartIsMeasuredAndKept) {
   expect_same(result, run(options_));
 }
 
+// Every call trains one step, the first of an epoch, in its middle, or its last, and no number notices.
 TEST_F(TrainerTest, InterruptedAgainAndAgainItEndsWhereAnUndisturbedRunEnds) {
   const TrainerOptions undisturbed = beside("b");
   const Result expected = run(undisturbed);
+  constexpr std::int64_t kSteps = 5, kEpochs = 12;
+  const auto where = [](std::int64_t steps) {
+    return "epoch " + std::to_string(steps / kSteps) +
+           (steps % kSteps > 0 ? " and " + std::to_string(steps % kSteps) + " steps of the next" : "");
+  };
   std::int64_t interruptions = 0;
   Result result;
   for (bool done = false; !done;) {
     std::stop_source stop;
-    stop.request_stop();  // every call trains one epoch
+    stop.request_stop();
     RecordingContext sink(stop.get_token());
     try {
       result = run(options_, sink.context);
@@ -181,18 +187,17 @@ TEST_F(TrainerTest, InterruptedAgainAndAgainItEndsWhereAnUndisturbedRunEnds) {
     } catch (const Error& error) {
       ASSERT_EQ(error.code(), ErrorCode::kInterrupted);
       ++interruptions;
-      EXPECT_NE(std::string(error.what())
-                    .find("everything up to epoch " + std::to_string(interruptions) + " is saved"),
+      EXPECT_NE(std::string(error.what()).find("everything up to " + where(interruptions) + " is saved"),
                 std::string::npos)
           << error.what();
       if (interruptions > 1) {
         ASSERT_EQ(sink.sink.infos.size(), 1u);
-        EXPECT_EQ(sink.sink.infos[0], "phase2: goes on after epoch " + std::to_string(interruptions - 1));
+        EXPECT_EQ(sink.sink.infos[0], "phase2: goes on after " + where(interruptions - 1));
       }
-      ASSERT_LE(interruptions, 12);
+      ASSERT_LE(interruptions, kSteps * kEpochs);
     }
   }
-  EXPECT_EQ(interruptions, 12);
+  EXPECT_EQ(interruptions, kSteps * kEpochs);
   expect_same(result, expected);
   expect_same_files(options_, undisturbed);
 }

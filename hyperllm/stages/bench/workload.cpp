@@ -150,14 +150,19 @@ double Workload::evaluation() {
 void Workload::measure(BenchResult& result) {
   training::SamplerOptions sampling;
   sampling.batch_size = options_.batch_size;
+  sampling.contrast_rows = options_.contrast_rows;
   const training::Sampler sampler(train_, tag_graph_ ? &data_.tags : nullptr, sampling);
-  const double sampled = median_seconds(options_.seconds / 2, [&] { batches_ = sampler.epoch(1); });
   result.steps_per_epoch = sampler.batches_per_epoch();
+  batches_.resize(std::min<std::int64_t>(result.steps_per_epoch, 16));
+  const double sampled = median_seconds(options_.seconds / 2, [&] {
+    const training::Sampler::Epoch epoch = sampler.epoch(1);
+    for (std::int64_t b = 0; b < result.steps_per_epoch; ++b) epoch.batch(b, batches_[b % batches_.size()]);
+  });
 
   const double pairs = static_cast<double>(contrast_rows()) * static_cast<double>(train_.cols);
   const bool with_contrast = tag_graph_ != nullptr;
   // Measured whole where that is quick.
-  const bool whole = with_contrast && pairs <= kPairsAtOnce && contrast_rows() == train_.cols;
+  const bool whole = with_contrast && pairs <= kPairsAtOnce;
   frameworks::HyperLlm model = framework(whole);
   const auto optimizer = optim::make_optimizer(model.parameters(), {});
   result.step_ms = 1e3 * step(model, *optimizer);

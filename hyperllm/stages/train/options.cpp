@@ -35,6 +35,10 @@ FieldList TrainOptions::fields() {
       {"tag_tag_weight", &tag_tag_weight, "weight of a tag-tag edge in the tag graph; the released code: 2"},
       {"contrast_weight", &contrast_weight, "w, weight of the contrastive loss; 0 leaves it out"},
       {"contrast_tau", &contrast_tau, "temperature of the contrastive loss"},
+      {"contrast_rows", &contrast_rows,
+       "items drawn for a step's contrast, each against all items and scaled so that the expectation is that "
+       "of all; "
+       "0: all"},
       {"epochs", &epochs, "at most this many"},
       {"patience", &patience, "epochs without a better validation score before stopping"},
       {"eval_every", &eval_every, "epochs between validations"},
@@ -86,6 +90,7 @@ void TrainOptions::validate() const {
           "options 'softmax_tau' and 'contrast_tau': expected numbers above 0");
   require(contrast_weight >= 0 && tag_loss_weight >= 0 && tag_tag_weight > 0,
           "options 'contrast_weight', 'tag_loss_weight': expected 0 or more; 'tag_tag_weight': above 0");
+  require(contrast_rows >= 0, "option 'contrast_rows': expected 0 (all items) or more");
   require(eval_users >= 0 && memory_limit >= 0,
           "options 'eval_users' and 'memory_limit': expected 0 or more");
   require(seed >= 0, "option 'seed': expected 0 or more");

@@ -32,6 +32,7 @@ struct TrainOptions {
   double tag_tag_weight = 1;
   double contrast_weight = 0.01;
   double contrast_tau = 0.5;
+  std::int64_t contrast_rows = 0;
 
   std::int64_t epochs = 500;
   std::int64_t patience = 50;

@@ -28,6 +28,9 @@ using json = nlohmann::ordered_json;
 using frameworks::HyperLlm;
 using training::Outcome;
 
+// Items beyond which one exact contrast takes seconds.
+constexpr std::int64_t kManyItems = 30000;
+
 // What phase 1 and phase 2 differ in.
 struct Phase {
   std::string name;  // of files and of the progress line
@@ -153,6 +156,7 @@ class Trainer {
     shape.dim = options_.dim;
     shape.batch_size = options_.batch_size;
     shape.eval_users = options_.eval_users;
+    shape.contrast_rows = options_.contrast_rows;
     shape.softmax = options_.objective == "softmax";
     shape.adam = options_.optimizer == "adam" || (options_.optimizer == "auto" && shape.softmax);
     shape.contrast = options_.contrast_weight > 0 && options_.variant != "without_contrast";
@@ -164,6 +168,10 @@ class Trainer {
     const training::MemoryPlan plan = training::plan_memory(shape);
     context_.info(plan.text());
     timing_["planned_memory"] = plan.peak();
+    if (options_.uses_tags() && shape.contrast && shape.contrast_rows == 0 && shape.items > kManyItems)
+      context_.info("contrast: all " + std::to_string(shape.items) +
+                    " items against all in every step; 'contrast_rows' " +
+                    "draws some of them without bias, at that share of the cost");
     const std::int64_t available = available_memory();
     training::require_memory(plan, options_.memory_limit > 0 ? options_.memory_limit * 1'000'000
                                    : available < 0           ? -1
@@ -269,6 +277,7 @@ class Trainer {
     training::SamplerOptions sampler;
     sampler.batch_size = options_.batch_size;
     sampler.seed = seed();
+    sampler.contrast_rows = options_.contrast_rows;
     sampler.sampling = options_.sampling == "paper" ? training::Sampling::kPaper : training::Sampling::kFresh;
     training::TrainerOptions trainer;
     trainer.epochs = phase.epochs;
