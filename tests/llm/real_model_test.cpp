@@ -102,6 +102,7 @@ TEST(RealModel, ExtractsAndEmbedsEndToEnd) {
   EXPECT_EQ(report.kinds[0].done + report.kinds[0].dead, report.kinds[0].calls);
   EmbeddingOptions embedding;
   embedding.server = options.server;
+  embedding.server.local_pooling = "mean";
   const EmbeddingTable table = embed_texts(result.item_summaries, folder, embedding, {});
   EXPECT_GT(table.dimensions, 0);
   fs::remove_all(folder);
