@@ -175,6 +175,8 @@ EmbeddingTable embed_texts(const std::vector<std::string>& texts, const std::fil
                            const EmbeddingOptions& options, const Context& context) {
   HYPERLLM_CHECK(options.batch >= 1 && options.batch <= 2048, ErrorCode::kInvalidArgument,
                  "option 'batch': expected 1 to 2048");
+  HYPERLLM_CHECK(options.most_bytes >= 1, ErrorCode::kInvalidArgument,
+                 "option 'max_text_bytes': expected 1 or more");
   std::vector<std::string> distinct;
   Rows rows;
   for (std::size_t i = 0; i < texts.size(); ++i) {

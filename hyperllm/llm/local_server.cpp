@@ -79,7 +79,12 @@ LocalServer::LocalServer(const LocalServerOptions& options, const Context& conte
                                     std::to_string(options.parallel * options.context)};
   const std::string threads = std::to_string(options.threads);
   if (options.threads > 0) words.insert(words.end(), {"--threads", threads, "--threads-batch", threads});
-  if (options.embeddings) words.insert(words.end(), {"--embeddings", "--pooling", "mean"});
+  // An encoder reads a text in one piece, which must fit into a physical batch.
+  const std::string context_size = std::to_string(options.context);
+  if (options.embeddings)
+    words.insert(words.end(), {"--embeddings", "--batch-size", context_size, "--ubatch-size", context_size});
+  if (options.embeddings && options.pooling != "model")
+    words.insert(words.end(), {"--pooling", options.pooling});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -14,10 +14,11 @@ namespace hyperllm::llm {
 struct LocalServerOptions {
   std::filesystem::path model;  // GGUF
   bool embeddings = false;
-  std::int64_t parallel = 4;    // calls that it answers at the same time
-  std::int64_t context = 4096;  // tokens for each of them
-  std::int64_t threads = 0;     // 0: the server's own choice
-  std::filesystem::path log;    // what it prints
+  std::string pooling = "model";  // of embeddings: what the file says, or mean, cls, last
+  std::int64_t parallel = 4;      // calls that it answers at the same time
+  std::int64_t context = 4096;    // tokens for each of them
+  std::int64_t threads = 0;       // 0: the server's own choice
+  std::filesystem::path log;      // what it prints
 };
 
 // Finds `llama-server` (or `llama-cpp-server`) on PATH and starts it on a free loopback port; the constructor

@@ -28,6 +28,7 @@ struct ServerOptions {
   bool retry_failed = false;
   std::int64_t local_context = 4096;
   std::int64_t local_threads = 0;
+  std::string local_pooling = "model";
 
   FieldList fields() {
     return {
@@ -52,6 +53,10 @@ struct ServerOptions {
         {"retry_failed", &retry_failed, "ask dead letters again"},
         {"local_context", &local_context, "llm = local: tokens of context for each call in flight"},
         {"local_threads", &local_threads, "llm = local: threads of the server, 0: its own choice"},
+        {"local_pooling",
+         &local_pooling,
+         "llm = local, embeddings: how tokens become one vector; a chat model's file does not say",
+         {"model", "mean", "cls", "last"}},
     };
   }
 };

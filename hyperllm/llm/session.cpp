@@ -60,6 +60,7 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
   if (options.llm == "local") {
     local_ = std::make_unique<LocalServer>(LocalServerOptions{.model = options.model,
                                                               .embeddings = embeddings,
+                                                              .pooling = options.local_pooling,
                                                               .parallel = options.concurrency,
                                                               .context = options.local_context,
                                                               .threads = options.local_threads,

@@ -17,21 +17,19 @@ class Server {
     const fs::path programmes = find_programmes();
     if (programmes.empty()) return;
     std::string folder = (fs::temp_directory_path() / "hyperllm_pg_XXXXXX").string();
-    if (!::mkdtemp(folder.data())) return;
+    if (!::mkdtemp(folder.data())) throw std::runtime_error("cannot make " + folder);
     folder_ = folder;
     owner_ = ::getpid();
     // The server refuses to run as root.
     if (::geteuid() == 0) {
       user_ = "runuser -u postgres -- ";
-      if (shell("chown postgres " + folder) != 0) return;
+      need("chown postgres " + folder);
     }
     programmes_ = programmes;
-    if (shell(user_ + (programmes / "initdb").string() + " -A trust -U hyperllm -D " + folder + "/data") != 0)
-      return;
+    need(user_ + (programmes / "initdb").string() + " -A trust -U hyperllm -D " + folder + "/data");
     const std::string settings = "-c listen_addresses= -c fsync=off -c unix_socket_directories=" + folder;
-    if (shell(user_ + (programmes / "pg_ctl").string() + " -w -D " + folder + "/data -l " + folder +
-              "/log -o '" + settings + "' start") != 0)
-      return;
+    need(user_ + (programmes / "pg_ctl").string() + " -w -t 240 -D " + folder + "/data -l " + folder +
+         "/log -o '" + settings + "' start");
     url_ = "postgresql://hyperllm@/postgres?host=" + folder;
   }
   ~Server() {
@@ -46,6 +44,11 @@ class Server {
 
  private:
   static int shell(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()); }
+
+  // Where the programmes are, a server that does not start must not pass for one that is not installed.
+  static void need(const std::string& command) {
+    if (shell(command) != 0) throw std::runtime_error("PostgreSQL is installed, but this failed: " + command);
+  }
 
   static fs::path find_programmes() {
     std::error_code none;

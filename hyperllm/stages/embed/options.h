@@ -47,6 +47,8 @@ struct EmbedOptions {
         {"dimensions", &openai.dimensions,
          "openai: numbers per embedding, if the model can cut them; 0: its own"},
         {"batch", &openai.batch, "openai: texts in one request, 1 to 2048"},
+        {"max_text_bytes", &openai.most_bytes,
+         "openai: of a text, the model is shown at most this much (1500 for an encoder of 512 tokens)"},
     };
     const FieldList server = openai.server.fields();
     list.insert(list.end(), server.begin(), server.end());
