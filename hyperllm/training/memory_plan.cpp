@@ -60,11 +60,9 @@ std::int64_t contrast(const Sizes& s, std::int64_t rows, std::int64_t columns) {
   return s.rows(2 * (rows + columns)) + lanes * s.rows(columns) + s.shape.threads * 2 * 64 * kFloat * columns;
 }
 
-// Node matrices alive at the widest point of a step, beside the parameters. Up to glibc's largest threshold
-// they come from the heap, whose holes about double them; above it each is mapped by itself.
+// Node matrices alive at the widest point of a step, beside the parameters.
 std::int64_t step(const Sizes& s) {
-  constexpr std::int64_t kMapped = 32 << 20;
-  std::int64_t bytes = s.rows(6 * s.nodes + 6 * s.tag_nodes) * (s.rows(s.nodes) < kMapped ? 2 : 1);
+  const std::int64_t bytes = s.rows(6 * s.nodes + 6 * s.tag_nodes);
   std::int64_t losses = 0;
   if (s.tag_nodes > 0 && s.shape.contrast)
     losses = contrast(s, s.shape.contrast_rows > 0 ? s.shape.contrast_rows : s.shape.items, s.shape.items);
