@@ -48,12 +48,6 @@ constexpr std::int64_t kRowsPerBlock = 256;
 HWY_BEFORE_NAMESPACE();
 namespace hyperllm::kernels::HWY_NAMESPACE {
 
-// The factor f and the slope f' / r of a radial map, from r^2.
-struct Factors {
-  HWY_ALIGN double value[kTogether];
-  HWY_ALIGN double slope[kTogether];
-};
-
 // sinh(z) / z and its derivative over z, (cosh z - sinh z / z) / z^2; both even and smooth at 0.
 HWY_ATTR void exp_factors(const double* squares, double curvature, double max_radius, Factors& out) {
   const Doubles d;
@@ -94,38 +88,14 @@ HWY_ATTR void log_factors(const double* squares, double curvature, Factors& out)
   }
 }
 
-HWY_ATTR void radial_rows(const RadialTask& task, std::int64_t begin, std::int64_t end) {
-  const std::int64_t dim = task.dim;
-  HWY_ALIGN double squares[kTogether] = {};
-  Factors factors;
-  for (std::int64_t first = begin; first < end; first += kTogether) {
-    const std::int64_t rows = std::min(kTogether, end - first);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float* v = task.v + (first + r) * dim;
-      squares[r] = dot(v, v, dim);
-    }
-    if (task.logarithm)
-      log_factors(squares, task.curvature, factors);
-    else
-      exp_factors(squares, task.curvature, task.max_radius, factors);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float* v = task.v + (first + r) * dim;
-      float* out = task.out + (first + r) * dim;
-      const double value = factors.value[r];
-      if (task.grad) {
-        const float* grad = task.grad + (first + r) * dim;
-        const double along = factors.slope[r] * dot(v, grad, dim);
-        for_columns(dim, [&](auto d, std::int64_t k) HWY_ATTR {
-          store(d,
-                hn::MulAdd(hn::Set(d, value), load(d, grad + k), hn::Mul(hn::Set(d, along), load(d, v + k))),
-                out + k);
-        });
-      } else {
-        for_columns(dim, [&](auto d, std::int64_t k)
-                             HWY_ATTR { store(d, hn::Mul(hn::Set(d, value), load(d, v + k)), out + k); });
-      }
-    }
-  }
+HWY_ATTR void map_rows(const RadialTask& task, std::int64_t begin, std::int64_t end) {
+  radial_rows(task.v, task.grad, task.out, task.dim, begin, end,
+              [&](const double* squares, Factors& out) HWY_ATTR {
+                if (task.logarithm)
+                  log_factors(squares, task.curvature, out);
+                else
+                  exp_factors(squares, task.curvature, task.max_radius, out);
+              });
 }
 
 // What carries a point and its velocity along the geodesic: x' = ch x - sh v, v' = ch v - back x.
@@ -227,7 +197,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hyperllm::kernels {
 
-HWY_EXPORT(radial_rows);
+HWY_EXPORT(map_rows);
 HWY_EXPORT(rsgd_rows);
 HWY_EXPORT(count_saturated);
 
@@ -236,7 +206,7 @@ namespace {
 void radial(std::size_t floats, const RadialTask& task) {
   parallel_ranges(static_cast<std::int64_t>(floats) / task.dim, kRowsPerBlock,
                   [&](std::int64_t begin, std::int64_t end) {
-                    HWY_DYNAMIC_DISPATCH(radial_rows)(task, begin, end);
+                    HWY_DYNAMIC_DISPATCH(map_rows)(task, begin, end);
                   });
 }
 

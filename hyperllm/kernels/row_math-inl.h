@@ -10,6 +10,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 
 HWY_BEFORE_NAMESPACE();
@@ -89,6 +90,46 @@ HWY_INLINE SinhCosh<D> sinh_cosh(D d, hn::Vec<D> z) {
 template <class D>
 HWY_INLINE hn::Vec<D> asinh(D d, hn::Vec<D> z) {
   return keep_nan(d, z, hn::CallAsinh(d, z));
+}
+
+// The factor f(r) and the slope f'(r) / r of a radial map v -> f(|v|) v, of rows taken together.
+struct Factors {
+  HWY_ALIGN double value[kTogether];
+  HWY_ALIGN double slope[kTogether];
+};
+
+// Rows [begin, end) of out = f v, or, if there is a grad, of the gradient f g + f' / r (v . g) v.
+// factors(squares, out) turns kTogether squared norms into factors.
+template <class ToFactors>
+HWY_INLINE void radial_rows(const float* in, const float* grads, float* outs, std::int64_t dim,
+                            std::int64_t begin, std::int64_t end, const ToFactors& to_factors) {
+  HWY_ALIGN double squares[kTogether] = {};
+  Factors factors;
+  for (std::int64_t first = begin; first < end; first += kTogether) {
+    const std::int64_t rows = std::min(kTogether, end - first);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const float* v = in + (first + r) * dim;
+      squares[r] = dot(v, v, dim);
+    }
+    to_factors(squares, factors);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const float* v = in + (first + r) * dim;
+      float* out = outs + (first + r) * dim;
+      const double value = factors.value[r];
+      if (grads) {
+        const float* grad = grads + (first + r) * dim;
+        const double along = factors.slope[r] * dot(v, grad, dim);
+        for_columns(dim, [&](auto d, std::int64_t k) HWY_ATTR {
+          store(d,
+                hn::MulAdd(hn::Set(d, value), load(d, grad + k), hn::Mul(hn::Set(d, along), load(d, v + k))),
+                out + k);
+        });
+      } else {
+        for_columns(dim, [&](auto d, std::int64_t k)
+                             HWY_ATTR { store(d, hn::Mul(hn::Set(d, value), load(d, v + k)), out + k); });
+      }
+    }
+  }
 }
 
 }  // namespace hyperllm::kernels::HWY_NAMESPACE

@@ -44,4 +44,12 @@ torch::Tensor triplet_hinge(const torch::Tensor& h, const Triplets& triplets, do
 torch::Tensor softmax_contrast(const torch::Tensor& x, const torch::Tensor& y,
                                const std::vector<std::int64_t>& target, Curvature curvature, double tau);
 
+// The Poincare ball, so that every operation above serves it through its isometry to the Lorentz model:
+// tangent vectors at the origin to points of the ball (|v| capped at max_radius) and back, and points of the
+// ball to Lorentz space coordinates and back. As in poincare.h; first derivatives only on the kernel path.
+torch::Tensor ball_expmap0_rows(const torch::Tensor& v, Curvature curvature, double max_radius);
+torch::Tensor ball_logmap0_rows(const torch::Tensor& x, Curvature curvature);
+torch::Tensor ball_to_lorentz_rows(const torch::Tensor& x, Curvature curvature);
+torch::Tensor lorentz_to_ball_rows(const torch::Tensor& x, Curvature curvature);
+
 }  // namespace hyperllm::manifold
