@@ -2,23 +2,17 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
-#include <sys/mman.h>
 
-#include <cstdlib>
-#include <map>
 #include <mutex>
-#include <new>
+
+#include "hyperllm/base/scratch.h"
 
 namespace hyperllm::training {
 namespace {
 
-constexpr std::size_t kSmallest = 64 << 10, kHugePage = 2 << 20;
+constexpr std::size_t kSmallest = 64 << 10;
 
-struct Block {
-  void* memory;
-  std::size_t bytes;
-};
-
+// LibTorch's view of the pool of blocks.
 class Blocks : public c10::Allocator {
  public:
   void enter() {
@@ -32,64 +26,26 @@ class Blocks : public c10::Allocator {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (--users_ > 0) return;
     c10::SetCPUAllocator(system_);
-    for (const auto& [bytes, block] : kept_) destroy(block);
-    kept_.clear();
+    release_kept_blocks();
   }
 
   c10::DataPtr allocate(std::size_t bytes) const override {
     if (bytes < kSmallest) return system_->allocate(bytes);
-    Block* block = const_cast<Blocks*>(this)->take((bytes + kSmallest - 1) / kSmallest * kSmallest);
+    auto* block = new MemoryBlock(take_block(bytes));
     return {block->memory, block, &release, c10::Device(c10::DeviceType::CPU)};
-  }
-
-  std::int64_t made() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return made_;
-  }
-  std::int64_t held() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return held_;
   }
 
  private:
   static void release(void* context);
 
-  // The smallest kept block that is large enough and at most half as large again.
-  Block* take(std::size_t bytes) {
+  bool unused() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = kept_.lower_bound(bytes);
-    if (found != kept_.end() && found->first <= bytes + bytes / 2) {
-      Block* block = found->second;
-      kept_.erase(found);
-      return block;
-    }
-    const std::size_t alignment = bytes >= kHugePage ? kHugePage : kSmallest;
-    void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-    if (!memory) throw std::bad_alloc();
-    if (bytes >= kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-    ++made_;
-    held_ += static_cast<std::int64_t>(bytes);
-    return new Block{memory, bytes};
-  }
-
-  void put(Block* block) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (users_ > 0)
-      kept_.emplace(block->bytes, block);
-    else
-      destroy(block);
-  }
-
-  void destroy(Block* block) {
-    held_ -= static_cast<std::int64_t>(block->bytes);
-    std::free(block->memory);
-    delete block;
+    return users_ == 0;
   }
 
   std::mutex mutex_;
   c10::Allocator* system_ = nullptr;
-  std::multimap<std::size_t, Block*> kept_;
-  std::int64_t users_ = 0, made_ = 0, held_ = 0;
+  std::int64_t users_ = 0;
 };
 
 // Never destroyed: tensors may die after every static object.
@@ -98,13 +54,16 @@ Blocks& blocks() {
   return all;
 }
 
-void Blocks::release(void* context) { blocks().put(static_cast<Block*>(context)); }
+void Blocks::release(void* context) {
+  auto* block = static_cast<MemoryBlock*>(context);
+  give_block(*block);
+  delete block;
+  if (blocks().unused()) release_kept_blocks();
+}
 
 }  // namespace
 
 ReusedTensorMemory::ReusedTensorMemory() { blocks().enter(); }
 ReusedTensorMemory::~ReusedTensorMemory() { blocks().leave(); }
-std::int64_t ReusedTensorMemory::blocks_made() { return blocks().made(); }
-std::int64_t ReusedTensorMemory::bytes_held() { return blocks().held(); }
 
 }  // namespace hyperllm::training
