@@ -34,10 +34,11 @@ Pool& pool() {
 }
 
 void* make_block(std::size_t bytes) {
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  const std::size_t alignment = bytes >= kHugePage / 2 ? kHugePage : 64;
+  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, whole);
   if (!memory) throw std::bad_alloc();
-  advise_huge_pages(memory, bytes);
+  advise_huge_pages(memory, whole);
   return memory;
 }
 

@@ -145,7 +145,7 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         grad_x.data() + row * dim);
       }
     }
-    own.column_sums.finish(own.q);
+    if (with_grad) own.column_sums.finish(own.q);
   });
 
   if (with_grad) {

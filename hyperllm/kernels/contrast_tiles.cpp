@@ -243,7 +243,7 @@ std::int64_t lanes_in_use() { return kLanes; }
 // sums[j][k] += sum_i q[j][i] scaled[i][k] for kGradColumns columns and kVectors vectors of coordinates.
 template <std::size_t kVectors>
 HWY_ATTR HWY_INLINE void column_gradient_tile(const float* HWY_RESTRICT q, const float* HWY_RESTRICT scaled,
-                                              std::size_t stride, float* HWY_RESTRICT sums) {
+                                              std::size_t stride, bool first, float* HWY_RESTRICT sums) {
   const D d;
   V sum[kGradColumns][kVectors];
 #pragma GCC unroll 8
@@ -271,29 +271,44 @@ HWY_ATTR HWY_INLINE void column_gradient_tile(const float* HWY_RESTRICT q, const
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < kVectors; ++k) {
       float* at = sums + j * stride + k * kLanes;
-      hn::Store(hn::Add(hn::Load(d, at), sum[j][k]), d, at);
+      hn::Store(first ? sum[j][k] : hn::Add(hn::Load(d, at), sum[j][k]), d, at);
     }
 }
 
 // The coordinates that fill no vector: sums[j][c] += q[j] * scaled[c] over the rows, lane by lane.
 template <std::size_t kCount>
 HWY_ATTR HWY_INLINE void rest_gradients(const float* HWY_RESTRICT q, const float* HWY_RESTRICT scaled,
-                                        float* HWY_RESTRICT sums) {
+                                        bool first, float* HWY_RESTRICT sums) {
   const D d;
-  for (std::size_t j = 0; j < kGradColumns; ++j) {
-    V sum[kCount];
+  // As many rows at a time as their vectors stay in registers.
+  constexpr std::size_t kPart = 4 * kLanes;
+  for (std::size_t i = 0; i < kRows; i += kPart) {
+    V row[kCount][4];
 #pragma GCC unroll 4
-    for (std::size_t c = 0; c < kCount; ++c) sum[c] = hn::Load(d, sums + (j * kCount + c) * kLanes);
+    for (std::size_t c = 0; c < kCount; ++c)
 #pragma GCC unroll 4
-    for (std::size_t i = 0; i < kRows; i += kLanes) {
-      const V weight = hn::Load(d, q + j * kRows + i);
+      for (std::size_t r = 0; r < 4; ++r) row[c][r] = hn::Load(d, scaled + c * kRows + i + r * kLanes);
+    for (std::size_t j = 0; j < kGradColumns; ++j) {
+      V sum[kCount];
 #pragma GCC unroll 4
       for (std::size_t c = 0; c < kCount; ++c)
-        sum[c] = hn::MulAdd(weight, hn::Load(d, scaled + c * kRows + i), sum[c]);
-    }
+        sum[c] = first && i == 0 ? hn::Zero(d) : hn::Load(d, sums + (j * kCount + c) * kLanes);
 #pragma GCC unroll 4
-    for (std::size_t c = 0; c < kCount; ++c) hn::Store(sum[c], d, sums + (j * kCount + c) * kLanes);
+      for (std::size_t r = 0; r < 4; ++r) {
+        const V weight = hn::Load(d, q + j * kRows + i + r * kLanes);
+#pragma GCC unroll 4
+        for (std::size_t c = 0; c < kCount; ++c) sum[c] = hn::MulAdd(weight, row[c][r], sum[c]);
+      }
+#pragma GCC unroll 4
+      for (std::size_t c = 0; c < kCount; ++c) hn::Store(sum[c], d, sums + (j * kCount + c) * kLanes);
+    }
   }
+}
+
+HWY_ATTR void fold_lanes(const float* sums, std::size_t count, float* out) {
+  const D d;
+  for (std::size_t i = 0; i < count; ++i)
+    out[i] = hn::GetLane(hn::SumOfLanes(d, hn::Load(d, sums + i * kLanes)));
 }
 
 // Columns [begin, end), which start and end at multiples of kGradColumns.
@@ -305,17 +320,18 @@ HWY_ATTR void column_gradients(const PendingTile& tile, const float* q, std::siz
     float* rest_sums = tile.rest_sums + j * rest * kLanes;
     std::size_t k = 0;
     for (; k + 3 * kLanes <= width; k += 3 * kLanes)
-      column_gradient_tile<3>(weights, tile.scaled + k, width, sums + k);
-    for (; k < width; k += kLanes) column_gradient_tile<1>(weights, tile.scaled + k, width, sums + k);
+      column_gradient_tile<3>(weights, tile.scaled + k, width, tile.first, sums + k);
+    for (; k < width; k += kLanes)
+      column_gradient_tile<1>(weights, tile.scaled + k, width, tile.first, sums + k);
     switch (rest) {
       case 1:
-        rest_gradients<1>(weights, tile.scaled_rest, rest_sums);
+        rest_gradients<1>(weights, tile.scaled_rest, tile.first, rest_sums);
         break;
       case 2:
-        rest_gradients<2>(weights, tile.scaled_rest, rest_sums);
+        rest_gradients<2>(weights, tile.scaled_rest, tile.first, rest_sums);
         break;
       case 3:
-        rest_gradients<3>(weights, tile.scaled_rest, rest_sums);
+        rest_gradients<3>(weights, tile.scaled_rest, tile.first, rest_sums);
         break;
       default:
         break;
@@ -382,6 +398,7 @@ namespace hyperllm::kernels {
 HWY_EXPORT(rows_of_tile);
 HWY_EXPORT(lanes_in_use);
 HWY_EXPORT(column_gradients);
+HWY_EXPORT(fold_lanes);
 
 DistanceTable::DistanceTable(double tau) {
   const auto value = [&](double v) {
@@ -413,10 +430,11 @@ DistanceTable::DistanceTable(double tau) {
   }
 }
 
-double contrast_rows(const ContrastShape& shape, const ContrastRows& tile, ContrastSums* sums_of_columns,
-                     float* q, double* z, double* shift, double* sums) {
-  const PendingTile* pending = sums_of_columns ? sums_of_columns->take() : nullptr;
-  return HWY_DYNAMIC_DISPATCH(rows_of_tile)(shape, tile, pending, q, z, shift, sums);
+double contrast_rows(const ContrastShape& shape, const ContrastRows& tile, ContrastSums* columns, float* q,
+                     double* z, double* shift, double* row_sums) {
+  const std::optional<PendingTile> pending = columns ? columns->take() : std::nullopt;
+  return HWY_DYNAMIC_DISPATCH(rows_of_tile)(shape, tile, pending ? &*pending : nullptr, q, z, shift,
+                                            row_sums);
 }
 
 ContrastSums::ContrastSums(const ContrastShape& shape)
@@ -428,9 +446,9 @@ ContrastSums::ContrastSums(const ContrastShape& shape)
       rest_sums_(shape.padded() * rest_ * lanes_),
       scaled_main_(kTileRows * main_width_),
       scaled_rest_(rest_ * kTileRows),
-      tile_{main_width_, rest_, scaled_main_.data(), scaled_rest_.data(), main_.data(), rest_sums_.data()} {
-  std::fill_n(main_.data(), shape.padded() * main_width_, 0.0f);
-  std::fill_n(rest_sums_.data(), shape.padded() * rest_ * lanes_, 0.0f);
+      folded_(shape.padded() * rest_),
+      tile_{main_width_,       rest_, scaled_main_.data(), scaled_rest_.data(), main_.data(),
+            rest_sums_.data(), true} {
   std::fill_n(scaled_main_.data(), kTileRows * main_width_, 0.0f);
 }
 
@@ -444,19 +462,24 @@ void ContrastSums::add(const float* scaled) {
   waiting_ = true;
 }
 
-const PendingTile* ContrastSums::take() { return std::exchange(waiting_, false) ? &tile_ : nullptr; }
+std::optional<PendingTile> ContrastSums::take() {
+  if (!std::exchange(waiting_, false)) return std::nullopt;
+  const PendingTile pending = tile_;
+  tile_.first = false;
+  return pending;
+}
 
 void ContrastSums::finish(const float* q) {
-  if (const PendingTile* pending = take())
+  if (const std::optional<PendingTile> pending = take())
     HWY_DYNAMIC_DISPATCH(column_gradients)(*pending, q, 0, static_cast<std::size_t>(shape_.padded()));
+  HWY_DYNAMIC_DISPATCH(fold_lanes)
+  (rest_sums_.data(), static_cast<std::size_t>(shape_.padded() * rest_), folded_.data());
 }
 
 void ContrastSums::add_row(std::int64_t j, std::span<double> sums) const {
   const std::int64_t in_main = shape_.width - rest_;
   for (std::int64_t k = 0; k < in_main; ++k) sums[k] += main_.data()[j * main_width_ + k];
-  for (std::int64_t c = 0; c < rest_; ++c)
-    for (std::int64_t lane = 0; lane < lanes_; ++lane)
-      sums[in_main + c] += rest_sums_.data()[(j * rest_ + c) * lanes_ + lane];
+  for (std::int64_t c = 0; c < rest_; ++c) sums[in_main + c] += folded_.data()[j * rest_ + c];
 }
 
 }  // namespace hyperllm::kernels

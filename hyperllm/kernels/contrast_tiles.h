@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "hyperllm/base/scratch.h"
@@ -50,6 +51,7 @@ struct PendingTile {
   std::int64_t main_width, rest;  // coordinates that fill vectors, and up to three that do not
   const float *scaled, *scaled_rest;
   float *sums, *rest_sums;
+  bool first;  // the sums hold nothing yet
 };
 
 // sum_i q_ij scaled_i for every column j, over the tiles of one lane. The product of a tile is put off until
@@ -59,15 +61,15 @@ class ContrastSums {
   explicit ContrastSums(const ContrastShape& shape);
 
   void add(const float* scaled);  // kTileRows x width, for the tile that contrast_rows computed last
-  void finish(const float* q);    // after the last add
+  void finish(const float* q);    // after the last add, of which there is at least one
   void add_row(std::int64_t j, std::span<double> sums) const;  // adds the sums of column j: width values
 
-  const PendingTile* take();  // null if nothing waits
+  std::optional<PendingTile> take();  // for contrast_rows: what waits, if anything
 
  private:
   ContrastShape shape_;
   std::int64_t lanes_, rest_, main_width_;
-  Scratch main_, rest_sums_, scaled_main_, scaled_rest_;
+  Scratch main_, rest_sums_, scaled_main_, scaled_rest_, folded_;
   PendingTile tile_;
   bool waiting_ = false;
 };
