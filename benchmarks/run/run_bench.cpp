@@ -37,7 +37,7 @@ struct Settings {
   std::int64_t threads = 0;
   std::vector<std::int64_t> parts = {8, 4, 2, 1};
   std::vector<std::string> train;  // more options of `hyperllm train`, as key=value
-  std::vector<std::string> synthetic = {"contrast_weight=0"};
+  std::vector<std::string> synthetic = {"contrast_rows=4096"};
 };
 
 using Words = std::vector<std::string>;

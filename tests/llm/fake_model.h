@@ -14,7 +14,7 @@ namespace hyperllm::testing_support {
 
 // A chat server's reply around `text`.
 std::string chat_answer(const std::string& text, std::int64_t prompt_tokens = 100,
-                      std::int64_t completion_tokens = 50, const std::string& finish = "stop");
+                        std::int64_t completion_tokens = 50, const std::string& finish = "stop");
 
 // A valid item reply whose tags derive from `topic`.
 std::string item_completion(const std::string& topic);

@@ -5,8 +5,8 @@
 
 namespace hyperllm::testing_support {
 
-// The URL of a database that lives until the process ends; "" where the server's programmes are not installed.
-// Started once a process. Throws where they are, but do not run.
+// The URL of a database that lives until the process ends; "" where the server's programmes are not
+// installed. Started once a process. Throws where they are, but do not run.
 std::string temporary_postgres();
 
 }  // namespace hyperllm::testing_support
