@@ -1,4 +1,4 @@
-// The contrast at Amazon-Beauty's size: 10,553 users, 6,086 items, 49 dimensions. Each result is checked
+// The contrast at Amazon-Beauty's size: 6,086 items, batches of 4,096, 49 dimensions. Each result is checked
 // before it is timed.
 #include <benchmark/benchmark.h>
 
@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "benchmarks/support/rates.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/contrast.h"
 #include "tests/support/points.h"
@@ -14,14 +15,9 @@
 namespace hyperllm::kernels {
 namespace {
 
-constexpr std::int64_t kUsers = 10553, kItems = 6086, kDim = 49;
+constexpr std::int64_t kBatch = 4096, kItems = 6086, kDim = 49;
 
 using Floats = std::vector<float>;
-
-void set_rates(benchmark::State& state, double flops) {
-  state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  set_num_threads(0);
-}
 
 bool close(double a, double b) { return std::abs(a - b) <= 1e-5 * std::max(1.0, std::abs(b)); }
 
@@ -45,12 +41,14 @@ double contrast_of(const float* row, const Floats& y, std::int64_t target, doubl
   return positive + std::log(sum);
 }
 
-// Arguments: threads, rows, columns.
+// Arguments: threads, rows, columns, radius of the points in tenths: up to about 16 polynomials, beyond
+// closed forms.
 void contrast(benchmark::State& state) {
   set_num_threads(static_cast<int>(state.range(0)));
   const std::int64_t rows = state.range(1), columns = state.range(2);
-  const double tau = 0.2;
-  const Floats x = test::random_points(rows, kDim, 1, 3, 1), y = test::random_points(columns, kDim, 1, 3, 2);
+  const double tau = 0.5, radius = static_cast<double>(state.range(3)) / 10;
+  const Floats x = test::random_points(rows, kDim, 1, radius, 1),
+               y = test::random_points(columns, kDim, 1, radius, 2);
   const auto targets = test::random_targets(rows, columns, 3);
   double expected = 0;
   for (std::int64_t i = 0; i < 3; ++i) expected += contrast_of(&x[i * kDim], y, targets[i], tau);
@@ -60,16 +58,18 @@ void contrast(benchmark::State& state) {
   Floats gx(x.size()), gy(y.size());
   for (auto _ : state) benchmark::DoNotOptimize(softmax_contrast(x, y, targets, kDim, 1, tau, gx, gy));
   // Three products: distances, and the gradients of both sides.
-  set_rates(state, 6.0 * static_cast<double>(rows * columns * (kDim + 1)));
+  bench::set_rates(state, static_cast<int>(state.range(0)),
+                   6.0 * static_cast<double>(rows * columns * (kDim + 1)));
 }
 
 #define HYPERLLM_KERNEL_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
 
 HYPERLLM_KERNEL_BENCHMARK(contrast)
-    ->ArgNames({"threads", "rows", "columns"})
-    ->Args({1, 1024, kItems})
-    ->Args({2, 1024, kItems})
-    ->Args({2, kUsers, kItems});
+    ->ArgNames({"threads", "rows", "columns", "radius"})
+    ->Args({1, kItems, kItems, 15})
+    ->Args({2, kItems, kItems, 15})
+    ->Args({2, kItems, kItems, 30})
+    ->Args({2, kBatch, kItems, 15});
 
 }  // namespace
 }  // namespace hyperllm::kernels

@@ -4,79 +4,21 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cmath>
-#include <map>
 #include <numeric>
 
+#include "benchmarks/support/rates.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/random.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
 #include "hyperllm/retrieval/scorer.h"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "benchmarks/retrieval/topk_bench.cpp"
-// clang-format off: foreach_target.h must come first
-#include <hwy/foreach_target.h>
-#include <hwy/highway.h>
-// clang-format on
-
-HWY_BEFORE_NAMESPACE();
-namespace hyperllm::retrieval::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-// Multiply-adds of 24 independent chains that start from different numbers (equal ones would be merged);
-// returns their number.
-HWY_ATTR double multiply_add(std::int64_t rounds, float* sink) {
-  const hn::ScalableTag<float> d;
-  auto next = hn::Set(d, sink[0]);
-  const auto x = hn::Set(d, sink[1]), y = hn::Set(d, sink[2]);
-  const auto start = [&](auto&... sums) HWY_ATTR { ((sums = next = hn::Add(next, x)), ...); };
-  const auto add = [&](auto&... sums) HWY_ATTR { ((sums = hn::MulAdd(sums, x, y)), ...); };
-  const auto total = [&](auto&... sums) HWY_ATTR { ((next = hn::Add(next, sums)), ...); };
-  auto a0 = next, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-  auto b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0, b6 = a0, b7 = a0;
-  auto c0 = a0, c1 = a0, c2 = a0, c3 = a0, c4 = a0, c5 = a0, c6 = a0, c7 = a0;
-  start(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7, c0, c1, c2, c3, c4, c5, c6, c7);
-  for (std::int64_t i = 0; i < rounds; ++i)
-    add(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7, c0, c1, c2, c3, c4, c5, c6, c7);
-  total(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7, c0, c1, c2, c3, c4, c5, c6, c7);
-  sink[0] = hn::GetLane(hn::SumOfLanes(d, next));
-  return static_cast<double>(rounds) * 24.0 * static_cast<double>(hn::Lanes(d));
-}
-
-}  // namespace hyperllm::retrieval::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace hyperllm::retrieval {
-
-HWY_EXPORT(multiply_add);
 
 namespace {
 
 constexpr std::int64_t kUsers = 10553, kItems = 6086, kDim = 49, kTop = 20, kHistory = 7;
 constexpr double kProducts = 2.0 * static_cast<double>(kUsers * kItems * (kDim + 1));
-
-// GFLOP/s, the best of ten tries of about 10 ms.
-double fma_peak(int threads) {
-  static std::map<int, double> known;
-  if (known.contains(threads)) return known[threads];
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    std::atomic<double> flops = 0;
-    const auto begin = std::chrono::steady_clock::now();
-    parallel_blocks(threads, [&](std::int64_t) {
-      float sink[3] = {0.5F, 0.25F, 0.125F};
-      flops += 2 * HWY_DYNAMIC_DISPATCH(multiply_add)(1000000, sink);
-      benchmark::DoNotOptimize(sink);
-    });
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    known[threads] = std::max(known[threads], flops / seconds.count() * 1e-9);
-  }
-  return known[threads];
-}
 
 std::vector<float> random_points(std::int64_t rows, std::int64_t dim, std::string_view stream) {
   Random random(1, stream);
@@ -159,17 +101,7 @@ const Beauty& beauty() {
 }
 
 void set_rates(benchmark::State& state, double flops) {
-  state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["share"] = benchmark::Counter(flops * 1e-9 / fma_peak(static_cast<int>(state.range(0))),
-                                               benchmark::Counter::kIsIterationInvariantRate);
-  set_num_threads(0);
-}
-
-void peak(benchmark::State& state) {
-  set_num_threads(static_cast<int>(state.range(0)));
-  for (auto _ : state) benchmark::DoNotOptimize(fma_peak(static_cast<int>(state.range(0))));
-  state.counters["GFLOP/s"] = fma_peak(static_cast<int>(state.range(0)));
-  set_num_threads(0);
+  bench::set_rates(state, static_cast<int>(state.range(0)), flops);
 }
 
 // A model seen for the first time: packing included.
@@ -253,7 +185,6 @@ void large_catalogue(benchmark::State& state) {
 
 #define HYPERLLM_RANKING_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
 
-HYPERLLM_RANKING_BENCHMARK(peak)->ArgName("threads")->Arg(1)->Arg(2)->Iterations(1);
 HYPERLLM_RANKING_BENCHMARK(cold)->ArgName("threads")->Arg(1)->Arg(2);
 HYPERLLM_RANKING_BENCHMARK(warm)->ArgName("threads")->Arg(1)->Arg(2);
 HYPERLLM_RANKING_BENCHMARK(warm_with_metrics)->ArgName("threads")->Arg(2);
@@ -265,4 +196,3 @@ HYPERLLM_RANKING_BENCHMARK(large_catalogue)->ArgNames({"threads", "k"})->Args({2
 }  // namespace hyperllm::retrieval
 
 BENCHMARK_MAIN();
-#endif  // HWY_ONCE
