@@ -10,6 +10,7 @@
 
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/lorentz_rows.h"
+#include "hyperllm/kernels/poincare_rows.h"
 #include "hyperllm/kernels/propagate.h"
 #include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
@@ -101,6 +102,26 @@ TEST(PerTarget, RowsAgree) {
       if (first.empty()) first = results;
       for (std::size_t i = 0; i < results.size(); ++i) EXPECT_LT(difference(results[i], first[i]), 2e-7) << i;
     });
+  }
+}
+
+TEST(PerTarget, BallMapsAgree) {
+  for (const std::int64_t dim : {1, 3, 16, 49}) {
+    const Floats v = test::normal_floats(70 * dim, 1, 0.1), grad = test::normal_floats(70 * dim, 2);
+    for (BallMap map : {BallMap::kExpmap0, BallMap::kLogmap0, BallMap::kToLorentz, BallMap::kFromLorentz}) {
+      Floats first, first_back;
+      on_every_target([&] {
+        Floats out(v.size()), back(v.size());
+        ball_map(map, v, dim, 1, 0.5, out);
+        ball_map_backward(map, v, grad, dim, 1, 0.5, back);
+        if (first.empty()) {
+          first = out;
+          first_back = back;
+        }
+        EXPECT_LT(difference(out, first), 1e-6) << "dim " << dim;
+        EXPECT_LT(difference(back, first_back), 1e-6) << "dim " << dim;
+      });
+    }
   }
 }
 

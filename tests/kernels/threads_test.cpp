@@ -9,6 +9,7 @@
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
+#include "hyperllm/kernels/poincare_rows.h"
 #include "hyperllm/kernels/propagate.h"
 #include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
@@ -109,6 +110,20 @@ TEST(Threads, RowsAndSteps) {
     append(result, out);
     return out;
   });
+}
+
+TEST(Threads, BallMaps) {
+  const std::int64_t rows = 256 * 5 + 3, dim = 7;
+  const Floats v = test::normal_floats(rows * dim, 1, 0.05), grad = test::normal_floats(rows * dim, 2);
+  for (BallMap map : {BallMap::kExpmap0, BallMap::kLogmap0, BallMap::kToLorentz, BallMap::kFromLorentz})
+    expect_same_bytes([&] {
+      Floats out, result(v.size());
+      ball_map(map, v, dim, 1, 2, result);
+      append(result, out);
+      ball_map_backward(map, v, grad, dim, 1, 2, result);
+      append(result, out);
+      return out;
+    });
 }
 
 TEST(Threads, Elementwise) {
