@@ -34,7 +34,7 @@ Pool& pool() {
 }
 
 void* make_block(std::size_t bytes) {
-  const std::size_t alignment = bytes >= kHugePage / 2 ? kHugePage : 64;
+  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, whole);
   if (!memory) throw std::bad_alloc();

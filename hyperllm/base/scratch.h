@@ -8,7 +8,7 @@
 
 namespace hyperllm {
 
-// Memory from the pool of the process: aligned to 64 bytes, from 1 MB on to 2 MB with huge pages advised;
+// Memory from the pool of the process: aligned to 64 bytes, to 2 MB with huge pages advised from 2 MB on;
 // content unspecified. Thread-safe.
 struct MemoryBlock {
   void* memory;

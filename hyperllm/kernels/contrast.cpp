@@ -62,20 +62,18 @@ std::optional<DistanceTable> table_for(const Packed& a, const Packed& b, double 
   return DistanceTable(unit_tau);
 }
 
-// What one lane needs for a tile of rows, and the sums of its tiles for the columns.
-struct Lane {
+// What a tile of rows needs.
+struct Tile {
   Scratch buffer;
   std::vector<double> row_sums;
   float *q, *rows, *scaled;
-  ContrastSums column_sums;
 
-  explicit Lane(const ContrastShape& shape)
+  explicit Tile(const ContrastShape& shape)
       : buffer((shape.padded() + 2 * shape.width) * kTileRows),
         row_sums(shape.width * kTileRows),
         q(buffer.data()),
         rows(q + shape.padded() * kTileRows),
-        scaled(rows + shape.width * kTileRows),
-        column_sums(shape) {}
+        scaled(rows + shape.width * kTileRows) {}
 };
 
 // The rows of each column's positive pairs, in order.
@@ -109,20 +107,24 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
   const std::int64_t lanes = shape.columns <= 65536 ? 8 : 2;
   const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   std::vector<double> tile_loss(tiles), weight(rows);
-  std::vector<std::optional<Lane>> buffers(lanes);
+  // Stands in for the missing rows of the last tile: a point, so that nothing overflows, whose share is 0.
+  std::vector<float> origin(shape.width, 0.0f);
+  origin[0] = 1;
+  std::vector<std::optional<ContrastSums>> column_sums(lanes);
 
   parallel_blocks(std::min(lanes, tiles), [&](std::int64_t lane) {
-    Lane& own = buffers[lane].emplace(shape);
+    Tile own(shape);
+    ContrastSums* columns = with_grad ? &column_sums[lane].emplace(shape) : nullptr;
     double z[kTileRows], shift[kTileRows], share[kTileRows];
     std::vector<double> sums(shape.width);
     for (std::int64_t block = lane; block < tiles; block += lanes) {
       const std::int64_t begin = block * kTileRows, count = std::min(kTileRows, rows - begin);
       for (std::int64_t k = 0; k < shape.width; ++k)
         for (std::int64_t i = 0; i < kTileRows; ++i)
-          own.rows[k * kTileRows + i] = i < count ? (k == 0 ? 1 : -1) * a.row(begin + i)[k] : 0;
+          own.rows[k * kTileRows + i] = (k == 0 ? 1 : -1) * (i < count ? a.row(begin + i) : origin.data())[k];
       const ContrastRows tile{own.rows, b.rows.data(), unit_tau, table ? &*table : nullptr};
-      const double unit = contrast_rows(shape, tile, with_grad ? &own.column_sums : nullptr, own.q, z, shift,
-                                        with_grad ? own.row_sums.data() : nullptr);
+      const double unit =
+          contrast_rows(shape, tile, columns, own.q, z, shift, with_grad ? own.row_sums.data() : nullptr);
       for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t row = begin + i, t = target[row];
         const PairDistance positive = pair_distance(
@@ -136,7 +138,7 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
         for (std::int64_t k = 0; k < shape.width; ++k)
           own.scaled[i * shape.width + k] =
               i < count ? static_cast<float>(share[i] * a.row(begin + i)[k]) : 0;
-      own.column_sums.add(own.scaled);
+      columns->add(own.scaled);
       for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t row = begin + i;
         for (std::int64_t k = 0; k < shape.width; ++k)
@@ -145,7 +147,7 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         grad_x.data() + row * dim);
       }
     }
-    if (with_grad) own.column_sums.finish(own.q);
+    if (with_grad) columns->finish(own.q);
   });
 
   if (with_grad) {
@@ -154,8 +156,8 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
       std::vector<double> sums(shape.width);
       for (std::int64_t j = begin; j < end; ++j) {
         std::fill(sums.begin(), sums.end(), 0.0);
-        for (const std::optional<Lane>& lane : buffers)
-          if (lane) lane->column_sums.add_row(j, sums);
+        for (const std::optional<ContrastSums>& lane : column_sums)
+          if (lane) lane->add_row(j, sums);
         for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
           const std::int64_t row = positives.rows[at];
           for (std::int64_t k = 0; k < shape.width; ++k) sums[k] += weight[row] * a.row(row)[k];

@@ -38,7 +38,7 @@ struct DistanceTable {
 };
 
 struct ContrastRows {
-  const float* rows;  // width x kTileRows, time first, space negated; missing rows zero
+  const float* rows;  // width x kTileRows, time first, space negated; every row a point
   const float* y;     // padded() x width, time first
   double tau;
   // Null: closed forms, any v, shift_i = min_j f_ij. Otherwise v < DistanceTable::kLargest and shift_i = 0,

@@ -45,6 +45,21 @@ TEST(Contrast, PaddingCountsForNothing) {
   }
 }
 
+// The missing rows of the last tile must stay harmless where tau is so small that 2^(v / tau) overflows off
+// the manifold, to infinity or NaN for some tau.
+TEST(Contrast, ShortTilesStayFiniteForSmallTau) {
+  const std::int64_t rows = 3, columns = 8, dim = 4;
+  const Floats x = test::random_points(rows, dim, 1, 0.1, 1),
+               y = test::random_points(columns, dim, 1, 0.1, 2);
+  const auto target = test::random_targets(rows, columns, 3);
+  for (double tau = 0.0006; tau < 0.05; tau *= 1.003) {
+    Floats gx(x.size()), gy(y.size());
+    ASSERT_TRUE(std::isfinite(softmax_contrast(x, y, target, dim, 1, tau, gx, gy))) << tau;
+    for (float value : gx) ASSERT_TRUE(std::isfinite(value)) << tau;
+    for (float value : gy) ASSERT_TRUE(std::isfinite(value)) << tau;
+  }
+}
+
 // The gradient falls apart into rows: two calls on parts of the rows add up to one on all of them.
 TEST(Contrast, RowsAddUp) {
   const std::int64_t rows = 150, columns = 210, dim = 17;
