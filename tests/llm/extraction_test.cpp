@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -327,12 +328,18 @@ TEST_F(Extracting, OptionsThatCannotWorkAreRefused) {
         o.dialect = "prompt";
       },
       "{{language}} is never used");
-  expect(
-      [&](auto& o) {
-        o.server.llm = "local";
-        o.server.model = "/nowhere.gguf";
-      },
-      "lama");
+  // Whether this machine has a llama-server must not matter: one that is never started, and none.
+  const auto local = [](auto& o) {
+    o.server.llm = "local";
+    o.server.model = "/nowhere.gguf";
+  };
+  const std::string path = std::getenv("PATH") ? std::getenv("PATH") : "";
+  ::setenv("PATH", folder_.c_str(), 1);
+  expect(local, "llama-server on PATH, and there is none");
+  write_file(folder_ / "llama-server", "");
+  fs::permissions(folder_ / "llama-server", fs::perms::owner_all);
+  expect(local, "/nowhere.gguf: no such file");
+  ::setenv("PATH", path.c_str(), 1);
   write_file(folder_ / "items.jsonl", "{\"id\": \"i1\", \"title\": \"a\"}\n{\"id\": \"i1\"}\n");
   expect([](auto&) {}, "items.jsonl:2: field 'id'");
   write_file(folder_ / "items.jsonl", "{\"id\": \"i1\", \"title\": \"a\"}\nnot json\n");
