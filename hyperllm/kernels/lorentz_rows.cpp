@@ -184,13 +184,6 @@ HWY_ATTR void rsgd_rows(const RsgdTask& task, double* velocities, std::int64_t b
   }
 }
 
-HWY_ATTR std::int64_t count_saturated(const float* v, std::int64_t rows, std::int64_t dim, double limit) {
-  std::int64_t count = 0;
-  for (std::int64_t row = 0; row < rows; ++row)
-    count += std::sqrt(dot(v + row * dim, v + row * dim, dim)) >= limit;
-  return count;
-}
-
 }  // namespace hyperllm::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -199,7 +192,6 @@ namespace hyperllm::kernels {
 
 HWY_EXPORT(map_rows);
 HWY_EXPORT(rsgd_rows);
-HWY_EXPORT(count_saturated);
 
 namespace {
 
@@ -249,11 +241,6 @@ void lorentz_rsgd_of_tangents(std::span<float> x, std::span<float> tangents, std
                               std::span<float> momentum_buffer, std::int64_t dim, double curvature,
                               const RsgdStep& step) {
   rsgd(x.size(), {x.data(), tangents.data(), grad.data(), momentum_buffer.data(), dim, curvature, step});
-}
-
-std::int64_t saturated_rows(std::span<const float> v, std::int64_t dim, double max_radius) {
-  return HWY_DYNAMIC_DISPATCH(count_saturated)(v.data(), static_cast<std::int64_t>(v.size()) / dim, dim,
-                                               max_radius * (1 - 1e-6));
 }
 
 }  // namespace hyperllm::kernels

@@ -46,7 +46,4 @@ void lorentz_rsgd_of_tangents(std::span<float> x, std::span<float> tangents, std
                               std::span<float> momentum_buffer, std::int64_t dim, double curvature,
                               const RsgdStep& step);
 
-// The number of rows that sit on the cap: |v| >= max_radius.
-std::int64_t saturated_rows(std::span<const float> v, std::int64_t dim, double max_radius);
-
 }  // namespace hyperllm::kernels

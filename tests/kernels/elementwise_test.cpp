@@ -80,14 +80,6 @@ TEST(FirstNonFinite, FindsTheFirst) {
   EXPECT_EQ(first_non_finite(many), 999);
 }
 
-TEST(SaturatedRows, CountsRowsOnTheCap) {
-  const std::vector<float> v = {3, 4, 0, 0, 6, 8, 2.9f, 4, kNan, 1};  // lengths 5, 0, 10, 4.94, NaN
-  EXPECT_EQ(saturated_rows(v, 2, 5), 2);
-  EXPECT_EQ(saturated_rows(v, 2, 4), 3);
-  EXPECT_EQ(saturated_rows(v, 2, kNoCap), 0);
-  EXPECT_EQ(saturated_rows({}, 2, 1), 0);
-}
-
 // NaN spoils its own row and no other.
 TEST(Rows, AreIndependent) {
   const std::int64_t dim = 3;
