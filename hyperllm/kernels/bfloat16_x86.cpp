@@ -123,6 +123,12 @@ HYPERLLM_AMX void amx_tile(const float* a, const float* b, std::int64_t blocks, 
   if (kR > 1 && kV > 2) _tile_stored(5, second + 2 * kTile, row);
 }
 
+HYPERLLM_AMX void configure() {
+  // Static, for GCC believes that the instruction reads eight bytes and may leave the rest of a local unset.
+  static constexpr TileConfig config;
+  _tile_loadconfig(&config);
+}
+
 bool ask_for_amx() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
@@ -213,8 +219,7 @@ void x86_pack_columns_amx(const float* source, std::int64_t stride, std::int64_t
 HYPERLLM_AMX void x86_multiply_amx(const float* a, const float* b, std::int64_t m, std::int64_t n,
                                    std::int64_t k, float* c, std::int64_t stride, bool add) {
   alignas(64) float edge[2 * kTile * kPanel];
-  const TileConfig config;
-  _tile_loadconfig(&config);
+  configure();
   const std::int64_t tiles = (n + kTile - 1) / kTile, blocks = (k + kTile - 1) / kTile;
   for (std::int64_t i = 0; i < m; i += 2 * kTile, a += 2 * blocks * kTile * kTile) {
     const std::int64_t rows = std::min(m - i, 2 * kTile);
@@ -247,8 +252,7 @@ HYPERLLM_AMX double x86_loop_amx(std::int64_t steps, float factor, float summand
   std::fill(a, a + kTile * kTile, both(factor));
   std::fill(b, b + kTile * kTile, both(summand));
   for (int i = 0; i < kTile * kTile; ++i) c[i] = static_cast<float>(i);
-  const TileConfig config;
-  _tile_loadconfig(&config);
+  configure();
   _tile_loadd(0, c, 64);
   _tile_loadd(1, c, 64);
   _tile_loadd(2, c, 64);

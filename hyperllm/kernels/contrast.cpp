@@ -9,6 +9,7 @@
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/scratch.h"
+#include "hyperllm/kernels/contrast_amx.h"
 #include "hyperllm/kernels/contrast_tiles.h"
 #include "hyperllm/kernels/lorentz_pair.h"
 
@@ -53,14 +54,20 @@ void finish_gradient(const double* sums, const float* point, double time, std::i
     grad[k] = static_cast<float>(scale * (sums[0] / time * (point[k] * scale) - sums[k + 1]));
 }
 
-// The polynomials serve if every v = -<x,y>_L lies in their range (v is largest for points on opposite sides
-// of the origin) and no exponent leaves the range of float.
-std::optional<DistanceTable> table_for(const Packed& a, const Packed& b, double unit_tau) {
-  const double distance = std::acosh(a.farthest) + std::acosh(b.farthest);
-  if (std::cosh(distance) > 0.999 * DistanceTable::kLargest || distance * distance / unit_tau > 80)
-    return std::nullopt;
-  return DistanceTable(unit_tau);
-}
+// Which polynomials serve: v = -<x,y>_L is largest for points on opposite sides of the origin, and no
+// exponent may leave the range of float.
+struct Range {
+  double largest;
+  bool moderate;
+
+  Range(const Packed& a, const Packed& b, double unit_tau) {
+    const double distance = std::acosh(a.farthest) + std::acosh(b.farthest);
+    largest = std::cosh(distance) * 1.001;
+    moderate = distance * distance / unit_tau <= 80;
+  }
+};
+// As good as DistanceTable; of alternating sign.
+constexpr double kWeightError = 1.6e-6, kSlopeError = 3e-5;
 
 // What a tile of rows needs.
 struct Tile {
@@ -89,24 +96,92 @@ struct Positives {
   }
 };
 
-}  // namespace
+// What every row needs beside the sums of its weights, and what the gradients need of it.
+struct Rows {
+  const Packed &a, &b;
+  std::span<const float> x, y;
+  std::span<const std::int64_t> target;
+  std::int64_t dim;
+  double scale, unit_tau;
+  std::vector<double> weight;  // of the row's positive pair
 
-double softmax_contrast(std::span<const float> x, std::span<const float> y,
-                        std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
-                        std::span<float> grad_x, std::span<float> grad_y) {
-  const std::int64_t rows = static_cast<std::int64_t>(x.size()) / dim;
-  const ContrastShape shape{static_cast<std::int64_t>(y.size()) / dim, dim + 1};
+  // The loss of row `row` whose sum is z exp(shift / tau).
+  double loss(std::int64_t row, double z, double shift) {
+    const std::int64_t t = target[row];
+    const PairDistance positive = pair_distance(
+        half_squared_chord(x.data() + row * dim, y.data() + t * dim, dim, a.time[row], b.time[t], scale));
+    weight[row] = positive.slope / unit_tau;
+    return (positive.squared - shift) / unit_tau + std::log(z);
+  }
+
+  // From share * row_sums[k * stride], the weighted sum of the columns.
+  void finish(std::int64_t row, double share, const double* row_sums, std::int64_t stride,
+              std::span<double> sums, std::span<float> grad_x) const {
+    for (std::int64_t k = 0; k <= dim; ++k)
+      sums[k] = share * row_sums[k * stride] + weight[row] * b.row(target[row])[k];
+    finish_gradient(sums.data(), x.data() + row * dim, a.time[row], dim, scale, grad_x.data() + row * dim);
+  }
+};
+
+// add_column(j, sums) adds the weighted sum of the rows.
+template <class AddColumn>
+void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumn& add_column) {
+  const auto columns = static_cast<std::int64_t>(rows.b.time.size());
+  const Positives positives(rows.target, columns);
+  parallel_ranges(columns, 256, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> sums(rows.dim + 1);
+    for (std::int64_t j = begin; j < end; ++j) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      add_column(j, sums);
+      for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
+        const std::int64_t row = positives.rows[at];
+        for (std::int64_t k = 0; k <= rows.dim; ++k) sums[k] += rows.weight[row] * rows.a.row(row)[k];
+      }
+      finish_gradient(sums.data(), rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
+                      grad_y.data() + j * rows.dim);
+    }
+  });
+}
+
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+double contrast_with_amx(Rows& rows, const WeightTables& tables, std::span<float> grad_x,
+                         std::span<float> grad_y) {
+  constexpr std::int64_t kTile = AmxContrast::kTile;
+  const auto count = static_cast<std::int64_t>(rows.a.time.size()),
+             columns = static_cast<std::int64_t>(rows.b.time.size()), width = rows.dim + 1;
+  AmxContrast contrast(rows.a.rows.data(), count, rows.b.rows.data(), columns, width, tables);
+  std::vector<double> z(count), share(count), tile_loss((count + kTile - 1) / kTile);
+  contrast.weight_sums(z);
+  parallel_ranges(count, kTile, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      tile_loss[begin / kTile] += rows.loss(row, z[row], 0);
+      share[row] = 1 / z[row];
+    }
+  });
+  if (grad_x.empty()) return sum_of(tile_loss);
+  contrast.gradients(share);
+  parallel_ranges(count, kTile, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> row_sums(width * kTile), sums(width);
+    contrast.row_sums(begin / kTile, row_sums.data());
+    for (std::int64_t row = begin; row < end; ++row)
+      rows.finish(row, share[row], row_sums.data() + AmxContrast::position(row - begin), kTile, sums, grad_x);
+  });
+  finish_columns(rows, grad_y, [&](std::int64_t j, std::span<double> sums) { contrast.add_column(j, sums); });
+  return sum_of(tile_loss);
+}
+
+double contrast_by_tiles(Rows& rows, const std::optional<DistanceTable>& table, std::span<float> grad_x,
+                         std::span<float> grad_y) {
+  const auto count = static_cast<std::int64_t>(rows.a.time.size());
+  const ContrastShape shape{static_cast<std::int64_t>(rows.b.time.size()), rows.dim + 1};
   const bool with_grad = !grad_x.empty();
-  const double scale = std::sqrt(curvature);
-  const double unit_tau = tau * curvature;  // d^2 = acosh^2 / c
-  const Packed a(x, dim, scale, rows), b(y, dim, scale, shape.padded());
-  if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
-  const std::optional<DistanceTable> table = table_for(a, b, unit_tau);
-
   // Tiles and lanes depend on the sizes only: partial sums are the same for any number of threads.
   const std::int64_t lanes = shape.columns <= 65536 ? 8 : 2;
-  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  std::vector<double> tile_loss(tiles), weight(rows);
+  const std::int64_t tiles = (count + kTileRows - 1) / kTileRows;
+  std::vector<double> tile_loss(tiles);
   // Stands in for the missing rows of the last tile: a point, so that nothing overflows, whose share is 0.
   std::vector<float> origin(shape.width, 0.0f);
   origin[0] = 1;
@@ -118,55 +193,58 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
     double z[kTileRows], shift[kTileRows], share[kTileRows];
     std::vector<double> sums(shape.width);
     for (std::int64_t block = lane; block < tiles; block += lanes) {
-      const std::int64_t begin = block * kTileRows, count = std::min(kTileRows, rows - begin);
+      const std::int64_t begin = block * kTileRows, in_tile = std::min(kTileRows, count - begin);
       for (std::int64_t k = 0; k < shape.width; ++k)
         for (std::int64_t i = 0; i < kTileRows; ++i)
-          own.rows[k * kTileRows + i] = (k == 0 ? 1 : -1) * (i < count ? a.row(begin + i) : origin.data())[k];
-      const ContrastRows tile{own.rows, b.rows.data(), unit_tau, table ? &*table : nullptr};
+          own.rows[k * kTileRows + i] =
+              (k == 0 ? 1 : -1) * (i < in_tile ? rows.a.row(begin + i) : origin.data())[k];
+      const ContrastRows tile{own.rows, rows.b.rows.data(), rows.unit_tau, table ? &*table : nullptr};
       const double unit =
           contrast_rows(shape, tile, columns, own.q, z, shift, with_grad ? own.row_sums.data() : nullptr);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t row = begin + i, t = target[row];
-        const PairDistance positive = pair_distance(
-            half_squared_chord(x.data() + row * dim, y.data() + t * dim, dim, a.time[row], b.time[t], scale));
-        tile_loss[block] += (positive.squared - shift[i]) / unit_tau + std::log(z[i]);
-        weight[row] = positive.slope / unit_tau;
+      for (std::int64_t i = 0; i < in_tile; ++i) {
+        tile_loss[block] += rows.loss(begin + i, z[i], shift[i]);
         share[i] = unit / z[i];
       }
       if (!with_grad) continue;
       for (std::int64_t i = 0; i < kTileRows; ++i)
         for (std::int64_t k = 0; k < shape.width; ++k)
           own.scaled[i * shape.width + k] =
-              i < count ? static_cast<float>(share[i] * a.row(begin + i)[k]) : 0;
+              i < in_tile ? static_cast<float>(share[i] * rows.a.row(begin + i)[k]) : 0;
       columns->add(own.scaled);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t row = begin + i;
-        for (std::int64_t k = 0; k < shape.width; ++k)
-          sums[k] = share[i] * own.row_sums[k * kTileRows + i] + weight[row] * b.row(target[row])[k];
-        finish_gradient(sums.data(), x.data() + row * dim, a.time[row], dim, scale,
-                        grad_x.data() + row * dim);
-      }
+      for (std::int64_t i = 0; i < in_tile; ++i)
+        rows.finish(begin + i, share[i], own.row_sums.data() + i, kTileRows, sums, grad_x);
     }
     if (with_grad) columns->finish(own.q);
   });
-
-  if (with_grad) {
-    const Positives positives(target, shape.columns);
-    parallel_ranges(shape.columns, 256, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<double> sums(shape.width);
-      for (std::int64_t j = begin; j < end; ++j) {
-        std::fill(sums.begin(), sums.end(), 0.0);
-        for (const std::optional<ContrastSums>& lane : column_sums)
-          if (lane) lane->add_row(j, sums);
-        for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
-          const std::int64_t row = positives.rows[at];
-          for (std::int64_t k = 0; k < shape.width; ++k) sums[k] += weight[row] * a.row(row)[k];
-        }
-        finish_gradient(sums.data(), y.data() + j * dim, b.time[j], dim, scale, grad_y.data() + j * dim);
-      }
+  if (with_grad)
+    finish_columns(rows, grad_y, [&](std::int64_t j, std::span<double> sums) {
+      for (const std::optional<ContrastSums>& lane : column_sums)
+        if (lane) lane->add_row(j, sums);
     });
+  return sum_of(tile_loss);
+}
+
+}  // namespace
+
+double softmax_contrast(std::span<const float> x, std::span<const float> y,
+                        std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
+                        std::span<float> grad_x, std::span<float> grad_y) {
+  const std::int64_t count = static_cast<std::int64_t>(x.size()) / dim,
+                     columns = static_cast<std::int64_t>(y.size()) / dim;
+  const double scale = std::sqrt(curvature);
+  const double unit_tau = tau * curvature;  // d^2 = acosh^2 / c
+  const Packed a(x, dim, scale, count), b(y, dim, scale, ContrastShape{columns, dim + 1}.padded());
+  if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
+  Rows rows{a, b, x, y, target, dim, scale, unit_tau, std::vector<double>(count)};
+  const Range range(a, b, unit_tau);
+  if (range.moderate && range.largest < WeightTables::kLargest && has_amx_contrast()) {
+    const WeightTables tables(unit_tau, range.largest);
+    if (tables.weight.error < kWeightError && tables.slope.error < kSlopeError)
+      return contrast_with_amx(rows, tables, grad_x, grad_y);
   }
-  return std::accumulate(tile_loss.begin(), tile_loss.end(), 0.0);
+  std::optional<DistanceTable> table;
+  if (range.moderate && range.largest < DistanceTable::kLargest) table.emplace(unit_tau);
+  return contrast_by_tiles(rows, table, grad_x, grad_y);
 }
 
 }  // namespace hyperllm::kernels

@@ -43,7 +43,8 @@ constexpr std::size_t kRowVectors = 4, kColumnTile = 6, kGradColumns = 8;
 constexpr std::size_t kRowVectors = 2, kColumnTile = 6, kGradColumns = 4;
 #endif
 constexpr std::size_t kRows = kTileRows, kStripe = kRowVectors * kLanes;
-constexpr std::size_t kChunk = 96;     // columns whose q stay in the first cache
+constexpr std::size_t kChunk = 96;  // columns whose q stay in the first cache
+constexpr std::size_t kAtOnce = HWY_TARGET == HWY_AVX3 ? 4 : 1;
 constexpr std::size_t kWidthTile = 5;  // coordinates of a row gradient at a time
 constexpr std::size_t kFlush = 21;     // chunks whose row sums are added in float before they go to double
 static_assert(kRows % kStripe == 0 && kChunk % kColumnTile == 0);
@@ -157,47 +158,66 @@ struct Sixteen {
 #endif
 };
 
+// The polynomials in registers, and what follows them.
+struct TableInRegisters {
+  static constexpr int kDegree = DistanceTable::kDegree;
+  Sixteen centre, coefficient[kDegree + 1];
+
+  HWY_ATTR HWY_INLINE explicit TableInRegisters(const DistanceTable& table) {
+    centre.load(table.centre.data());
+#pragma GCC unroll 8
+    for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
+  }
+
+  // kAtOnce columns, operation by operation: the processor looks ahead over few of them only.
+  template <std::size_t kAtOnce>
+  HWY_ATTR HWY_INLINE V columns(float* HWY_RESTRICT v, V sum) const {
+    const D d;
+    const hn::RebindToSigned<D> di;
+    const V one = hn::Set(d, 1.0f), magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: adding it rounds
+    // 2^r on [-0.5, 0.5] with a relative error of 9.2e-8 (least squares, weighted towards the largest error).
+    const V powers[] = {hn::Set(d, 9.671513511e-3f), hn::Set(d, 5.550733784e-2f), hn::Set(d, 2.402224207e-1f),
+                        hn::Set(d, 6.931469776e-1f), one};
+    V t[kAtOnce], slope[kAtOnce], g[kAtOnce], e[kAtOnce];
+    typename Sixteen::Piece piece[kAtOnce];
+#define HYPERLLM_EACH _Pragma("GCC unroll 8") for (std::size_t c = 0; c < kAtOnce; ++c)
+    HYPERLLM_EACH t[c] = hn::Load(d, v + c * kRows);
+    HYPERLLM_EACH piece[c] = Sixteen::piece(hn::ShiftRight<21>(hn::BitCast(di, t[c])));
+    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
+    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
+    HYPERLLM_EACH g[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
+#pragma GCC unroll 8
+    for (int p = kDegree - 2; p >= 0; --p) {
+      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], g[c]);
+      HYPERLLM_EACH g[c] = hn::MulAdd(g[c], t[c], coefficient[p].at(piece[c]));
+    }
+    HYPERLLM_EACH t[c] = hn::Add(g[c], magic);  // rounded, in the low bits
+    HYPERLLM_EACH g[c] = hn::Sub(g[c], hn::Sub(t[c], magic));
+    HYPERLLM_EACH e[c] = hn::Set(d, 1.326471499e-3f);
+#pragma GCC unroll 8
+    for (const V& power : powers) {
+      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], g[c], power);
+    }
+    HYPERLLM_EACH {
+      e[c] = hn::BitCast(d, hn::Add(hn::BitCast(di, e[c]), hn::ShiftLeft<23>(hn::BitCast(di, t[c]))));
+      sum = hn::Add(sum, e[c]);
+      hn::Store(hn::Mul(e[c], slope[c]), d, v + c * kRows);
+    }
+#undef HYPERLLM_EACH
+    return sum;
+  }
+};
+
 // v (in) to q (out) for `count` columns; adds e to z (kRows floats).
 HWY_ATTR void table_epilogue(const DistanceTable& table, float* HWY_RESTRICT v, std::size_t count,
                              float* HWY_RESTRICT z) {
   const D d;
-  const hn::RebindToSigned<D> di;
-  constexpr int kDegree = DistanceTable::kDegree;
-  Sixteen centre, coefficient[kDegree + 1];
-  centre.load(table.centre.data());
-#pragma GCC unroll 8
-  for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
-  const V one = hn::Set(d, 1.0f), magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: adding it rounds
-  // 2^r on [-0.5, 0.5] with a relative error of 9.2e-8 (least squares, weighted towards the largest error).
-  const V e5 = hn::Set(d, 1.326471499e-3f), e4 = hn::Set(d, 9.671513511e-3f),
-          e3 = hn::Set(d, 5.550733784e-2f), e2 = hn::Set(d, 2.402224207e-1f),
-          e1 = hn::Set(d, 6.931469776e-1f);
+  const TableInRegisters registers(table);
   for (std::size_t i = 0; i < kRows; i += kLanes) {
     V sum = hn::Load(d, z + i);
-    for (std::size_t j = 0; j < count; ++j) {
-      float* at = v + j * kRows + i;
-      const V value = hn::Load(d, at);
-      const auto index = hn::ShiftRight<21>(hn::BitCast(di, value));
-      const auto piece = Sixteen::piece(index);
-      const V t = hn::Sub(value, centre.at(piece));
-      V slope = coefficient[kDegree].at(piece);
-      V g = hn::MulAdd(slope, t, coefficient[kDegree - 1].at(piece));
-#pragma GCC unroll 8
-      for (int p = kDegree - 2; p >= 0; --p) {
-        slope = hn::MulAdd(slope, t, g);
-        g = hn::MulAdd(g, t, coefficient[p].at(piece));
-      }
-      const V whole = hn::Add(g, magic);
-      const V r = hn::Sub(g, hn::Sub(whole, magic));
-      V e = hn::MulAdd(e5, r, e4);
-      e = hn::MulAdd(e, r, e3);
-      e = hn::MulAdd(e, r, e2);
-      e = hn::MulAdd(e, r, e1);
-      e = hn::MulAdd(e, r, one);
-      e = hn::BitCast(d, hn::Add(hn::BitCast(di, e), hn::ShiftLeft<23>(hn::BitCast(di, whole))));
-      sum = hn::Add(sum, e);
-      hn::Store(hn::Mul(e, slope), d, at);
-    }
+    std::size_t j = 0;
+    for (; j + kAtOnce <= count; j += kAtOnce) sum = registers.columns<kAtOnce>(v + j * kRows + i, sum);
+    for (; j < count; ++j) sum = registers.columns<1>(v + j * kRows + i, sum);
     hn::Store(sum, d, z + i);
   }
 }
@@ -398,36 +418,6 @@ HWY_EXPORT(rows_of_tile);
 HWY_EXPORT(lanes_in_use);
 HWY_EXPORT(column_gradients);
 HWY_EXPORT(fold_lanes);
-
-DistanceTable::DistanceTable(double tau) {
-  const auto value = [&](double v) {
-    const double squared = v < 1 ? -std::pow(std::acos(v), 2) : std::pow(std::acosh(v), 2);  // one function
-    return -squared / (tau * std::numbers::ln2);
-  };
-  constexpr int kNodes = kDegree + 1;
-  for (int piece = 0; piece < kPieces; ++piece) {
-    // The float's exponent and its two leading mantissa bits, as the kernel reads them.
-    // The last piece, [14, 16), is [0.875, 1) instead: rounding may leave v just below 1.
-    const int octave = piece < 15 ? piece / 4 : -1, quarter = piece % 4;
-    const double width = std::ldexp(0.25, octave), begin = std::ldexp(1 + 0.25 * quarter, octave);
-    const std::size_t slot = static_cast<std::size_t>((127 + octave) * 4 + quarter) % kPieces;
-    centre[slot] = static_cast<float>(begin + width / 2);
-    // Newton's interpolation at Chebyshev's nodes, then expanded to powers.
-    std::array<double, kNodes> node, difference, power{};
-    for (int n = 0; n < kNodes; ++n) {
-      node[n] = width / 2 * std::cos(std::numbers::pi * (n + 0.5) / kNodes);
-      difference[n] = value(begin + width / 2 + node[n]);
-    }
-    for (int order = 1; order < kNodes; ++order)
-      for (int n = kNodes - 1; n >= order; --n)
-        difference[n] = (difference[n] - difference[n - 1]) / (node[n] - node[n - order]);
-    for (int n = kNodes - 1; n >= 0; --n) {
-      for (int p = kDegree; p > 0; --p) power[p] = power[p - 1] - node[n] * power[p];
-      power[0] = difference[n] - node[n] * power[0];
-    }
-    for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
-  }
-}
 
 double contrast_rows(const ContrastShape& shape, const ContrastRows& tile, ContrastSums* columns, float* q,
                      double* z, double* shift, double* row_sums) {

@@ -5,12 +5,12 @@
 // keeps q for its own rows only, and multiplies it with both sides: three products, nothing rows x columns.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 
 #include "hyperllm/base/scratch.h"
+#include "hyperllm/kernels/contrast_tables.h"
 
 namespace hyperllm::kernels {
 
@@ -22,19 +22,6 @@ struct ContrastShape {
   std::int64_t width;    // dim + 1: time first
   // Columns that buffers must have room for: packed points beyond `columns` are zero.
   std::int64_t padded() const { return (columns + 23) / 24 * 24; }
-};
-
-// Piecewise polynomials of -acosh(v)^2 / (tau ln 2), so that 2 to their value is e_ij: sixteen pieces, four
-// an octave, on [0.875, 14), found by four bits of the float itself. Error of acosh^2: 5e-7, of its
-// derivative relative to itself: 2e-5 at the ends of the pieces, both of alternating sign.
-struct DistanceTable {
-  static constexpr double kLargest = 14;
-  static constexpr int kPieces = 16, kDegree = 4;
-  alignas(64) std::array<float, kPieces> centre;
-  alignas(
-      64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;  // ascending powers of v - centre
-
-  explicit DistanceTable(double tau);
 };
 
 struct ContrastRows {

@@ -2,11 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <numbers>
 
-#include "hyperllm/kernels/contrast_tiles.h"
+#include "hyperllm/kernels/contrast_tables.h"
 #include "tests/support/points.h"
 
 namespace hyperllm::kernels {
@@ -31,6 +32,34 @@ TEST(DistanceTable, FollowsTheSquaredDistanceAndItsSlope) {
     EXPECT_NEAR(value / unit, a * a, 1.2e-6) << v;  // 5e-7 of the pieces, and float32 coefficients
     EXPECT_NEAR(slope / unit, s < 1e-6 ? 2 : 2 * a / s, 2e-5 * 2) << v;
   }
+}
+
+template <int kDegree>
+double from_table(const WeightTables::Powers<kDegree>& powers, float v) {
+  const auto bits = std::bit_cast<std::uint32_t>(v);
+  const std::uint32_t piece = bits >> WeightTables::kShift & (WeightTables::kPieces - 1),
+                      below = bits & ((1u << WeightTables::kShift) - 1);
+  const double t = std::bit_cast<float>(below | std::bit_cast<std::uint32_t>(1.0f)) - WeightTables::kMiddle;
+  double sum = 0;
+  for (int p = kDegree; p >= 0; --p) sum = sum * t + powers.coefficient[p][piece];
+  return sum;
+}
+
+TEST(WeightTables, FollowTheWeightAndItsSlopeAsFarAsTheySay) {
+  for (const auto& [tau, largest, weight_error, slope_error] :
+       std::vector<std::array<double, 4>>{{0.5, 10.2, 1.6e-6, 2.2e-5}, {1, 14.9, 1.5e-7, 1.5e-6}}) {
+    const WeightTables tables(tau, largest);
+    EXPECT_LT(tables.weight.error, weight_error);
+    EXPECT_LT(tables.slope.error, slope_error);
+    for (double v = 1; v < largest; v *= 1.0003) {
+      const auto near = static_cast<float>(v);
+      const double a = std::acosh(std::max(1.0, static_cast<double>(near))), s = std::sinh(a);
+      const double weight = std::exp(-a * a / tau), slope = -weight / tau * (s < 1e-6 ? 2 : 2 * a / s);
+      EXPECT_NEAR(from_table(tables.weight, near) / weight, 1, 1.1 * tables.weight.error) << v;
+      EXPECT_NEAR(from_table(tables.slope, near) / slope, 1, 1.1 * tables.slope.error) << v;
+    }
+  }
+  EXPECT_GT(WeightTables(0.1, 10).weight.error, 1e-3) << "a small tau must say that it cannot be had";
 }
 
 // Columns that must not count: the buffers' padding, whatever the number of columns is.

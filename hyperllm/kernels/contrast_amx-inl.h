@@ -1,0 +1,289 @@
+// Operands and products of AmxContrast in the form of the tile registers. For
+// hyperllm/kernels/contrast_amx.cpp only.
+#pragma once
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hyperllm/base/scratch.h"
+#include "hyperllm/kernels/contrast_amx.h"
+
+#define HYPERLLM_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512bf16")))
+
+namespace hyperllm::kernels {
+namespace {
+
+constexpr std::int64_t kRows = AmxContrast::kTile;
+constexpr std::int64_t kBlock =
+    32;  // coordinates come in multiples, and columns: so many are in work at a time
+constexpr std::int64_t kNear = 1024;  // columns whose points and sums stay in the second cache
+constexpr std::int64_t kBatch = 8;    // blocks of columns whose weights wait for the rows' gradients
+constexpr int kParts = 3, kWeightParts = 2;
+// An operand is packed into blocks of 16 x 16 pairs (1 KB): of the left matrix 16 rows of 32 elements, of the
+// right one 16 pairs of rows of 16 columns.
+constexpr std::int64_t kLine = 16, kBlockFloats = kLine * kLine, kWeightBlock = kWeightParts * kBlockFloats;
+constexpr std::int64_t kWeightsSize = kBlock * kRows;
+
+std::int64_t blocks(std::int64_t count) { return (count + kBlock - 1) / kBlock; }
+std::int64_t padded(std::int64_t width) { return blocks(width) * kBlock; }
+
+// Sizes of packed operands, in floats.
+std::int64_t points_size(std::int64_t columns, std::int64_t width) {
+  return blocks(columns) * 2 * blocks(width) * kParts * kBlockFloats;
+}
+std::int64_t transposed_size(std::int64_t columns, std::int64_t width) {
+  return blocks(columns) * 2 * blocks(width) * kWeightBlock;
+}
+std::int64_t rows_size(std::int64_t width) { return blocks(width) * 4 * kParts * kBlockFloats; }
+std::int64_t scaled_size(std::int64_t width) { return 2 * 2 * blocks(width) * kWeightBlock; }
+std::int64_t sums_size(std::int64_t width) { return padded(width) * kRows; }  // of a tile of rows
+
+struct Config {
+  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(Config) == 64);
+
+HYPERLLM_AMX void configure() {
+  // Static, for GCC believes that the instruction reads eight bytes and may leave the rest of a local unset.
+  static constexpr Config config;
+  _tile_loadconfig(&config);
+}
+HYPERLLM_AMX void release() { _tile_release(); }
+
+// Four blocks of results, tiles 0 to 3: (0 1 / 2 3). Left operands: tiles 4 and 5; right ones: 6 and 7.
+HYPERLLM_AMX inline void load_left(const float* first, const float* second) {
+  _tile_loadd(4, first, 64);
+  _tile_loadd(5, second, 64);
+}
+HYPERLLM_AMX inline void load_right(const float* first, const float* second) {
+  _tile_loadd(6, first, 64);
+  _tile_loadd(7, second, 64);
+}
+template <class Work>
+HYPERLLM_AMX inline void multiply(Work& work) {
+  _tile_dpbf16ps(0, 4, 6);
+  _tile_dpbf16ps(1, 4, 7);
+  _tile_dpbf16ps(2, 5, 6);
+  _tile_dpbf16ps(3, 5, 7);
+  work.step();
+}
+HYPERLLM_AMX inline void zero_results() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+HYPERLLM_AMX inline void load_results(const float* c, std::int64_t stride) {
+  const long bytes = static_cast<long>(stride * 4);
+  _tile_loadd(0, c, bytes);
+  _tile_loadd(1, c + kLine, bytes);
+  _tile_loadd(2, c + kLine * stride, bytes);
+  _tile_loadd(3, c + kLine * stride + kLine, bytes);
+}
+HYPERLLM_AMX inline void store_results(float* c, std::int64_t stride) {
+  const long bytes = static_cast<long>(stride * 4);
+  _tile_stored(0, c, bytes);
+  _tile_stored(1, c + kLine, bytes);
+  _tile_stored(2, c + kLine * stride, bytes);
+  _tile_stored(3, c + kLine * stride + kLine, bytes);
+}
+
+// The nearest bfloat16, as a float; halves go away from zero.
+HYPERLLM_AMX inline __m512 nearest(__m512 value) {
+  const __m512i bits = _mm512_add_epi32(_mm512_castps_si512(value), _mm512_set1_epi32(0x8000));
+  return _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
+}
+// Lane by lane a pair: `low` in the low half. Both are bfloat16 as floats.
+HYPERLLM_AMX inline __m512 pairs(__m512 low, __m512 high) {
+  const __m512i shifted = _mm512_maskz_srli_epi32(0xFFFF, _mm512_castps_si512(low), 16);
+  return _mm512_castsi512_ps(_mm512_or_si512(shifted, _mm512_castps_si512(high)));
+}
+// 16 pairs of elements into the rows of `parts` blocks that are `stride` floats apart.
+HYPERLLM_AMX inline void store_parts(__m512 low, __m512 high, int parts, std::int64_t stride, float* out) {
+  for (int part = 0; part < parts; ++part, out += stride) {
+    const __m512 a = nearest(low), b = nearest(high);
+    _mm512_store_ps(out, pairs(a, b));
+    low = _mm512_sub_ps(low, a);
+    high = _mm512_sub_ps(high, b);
+  }
+}
+
+// One block of kBlock columns of y, rows of `width`, of which `count` exist. The others weigh
+// nothing for the rows, and for the scores they are the origin: a point, so that nothing overflows.
+HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t width, float* points,
+                              float* transposed) {
+  const std::int64_t depth = blocks(width), all = depth * kBlock;
+  const Scratch scratch(kBlock * all);
+  float* rows = scratch.data();
+  std::fill(rows, rows + kBlock * all, 0.0f);
+  for (std::int64_t j = 0; j < count; ++j) std::copy_n(y + j * width, width, rows + j * all);
+  // Left operand of the rows' gradients: coordinates are rows, pairs of columns.
+  alignas(64) float even[kLine], odd[kLine];
+  for (std::int64_t k = 0; k < all; ++k) {
+    for (std::int64_t p = 0; p < kLine; ++p) {
+      even[p] = rows[2 * p * all + k];
+      odd[p] = rows[(2 * p + 1) * all + k];
+    }
+    store_parts(_mm512_load_ps(even), _mm512_load_ps(odd), kWeightParts, kBlockFloats,
+                transposed + k / kLine * kWeightBlock + k % kLine * kLine);
+  }
+  // Left operand of the scores: columns are rows, pairs of coordinates.
+  const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+                odds = _mm512_or_si512(evens, _mm512_set1_epi32(1));
+  for (std::int64_t j = 0; j < kBlock; ++j) {
+    float* row = rows + j * all;
+    if (j >= count) row[0] = 1;
+    for (std::int64_t b = 0; b < depth; ++b) {
+      const __m512 first = _mm512_load_ps(row + b * kBlock),
+                   second = _mm512_load_ps(row + b * kBlock + kLine);
+      store_parts(_mm512_permutex2var_ps(first, evens, second), _mm512_permutex2var_ps(first, odds, second),
+                  kParts, kBlockFloats,
+                  points + (j / kLine * depth + b) * kParts * kBlockFloats + j % kLine * kLine);
+    }
+  }
+}
+
+// The right operand of the scores: x has `count` rows of `width`, the missing ones are the origin; signs are
+// those of -<x, y>_L.
+HYPERLLM_AMX void pack_rows(const float* x, std::int64_t count, std::int64_t width, float* packed) {
+  const std::int64_t depth = blocks(width);
+  const Scratch scratch(depth * kBlock * kRows);
+  float* turned = scratch.data();
+  std::fill(turned, turned + depth * kBlock * kRows, 0.0f);
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    turned[i] = i < count ? x[i * width] : 1;
+    for (std::int64_t k = 1; k < width && i < count; ++k) turned[k * kRows + i] = -x[i * width + k];
+  }
+  for (std::int64_t b = 0; b < depth; ++b)
+    for (std::int64_t p = 0; p < kLine; ++p)
+      for (std::int64_t i = 0; i < kRows; i += kLine) {
+        const float* at = turned + (b * kBlock + 2 * p) * kRows + i;
+        store_parts(_mm512_load_ps(at), _mm512_load_ps(at + kRows), kParts, 4 * kBlockFloats,
+                    packed + (b * kParts * 4 + i / kLine) * kBlockFloats + p * kLine);
+      }
+}
+
+// `count` floats, at most 16; the others are zero.
+HYPERLLM_AMX inline __m512 load_some(const float* from, std::int64_t count) {
+  const auto mask = static_cast<__mmask16>(count >= kLine ? 0xFFFF : count <= 0 ? 0 : (1 << count) - 1);
+  return _mm512_maskz_loadu_ps(mask, from);
+}
+
+// The right operand of the columns' gradients: `count` rows of x, each times its share.
+HYPERLLM_AMX void pack_scaled(const float* x, const double* share, std::int64_t count, std::int64_t width,
+                              float* packed) {
+  const std::int64_t groups = 2 * blocks(width);
+  for (std::int64_t i = 0; i < kRows; i += 2)
+    for (std::int64_t g = 0; g < groups; ++g) {
+      __m512 row[2];
+      for (std::int64_t r = 0; r < 2; ++r) {
+        const bool there = i + r < count;
+        row[r] = _mm512_mul_ps(_mm512_set1_ps(there ? static_cast<float>(share[i + r]) : 0),
+                               load_some(x + (i + r) * width + g * kLine, there ? width - g * kLine : 0));
+      }
+      store_parts(row[0], row[1], kWeightParts, kBlockFloats,
+                  packed + (i / kBlock * groups + g) * kWeightBlock + i % kBlock / 2 * kLine);
+    }
+}
+
+struct Nothing {
+  void step() {}
+};
+
+// The tile unit works while the vector units do something else, if the instructions of both are close enough
+// to one another. So what multiplies takes a piece of other work, and does a step of it beside every four
+// products.
+//
+// v[j * kRows + i] = -<x_i, y_j>_L for one block of columns.
+template <class Work>
+HYPERLLM_AMX void scores(const float* points, const float* rows, std::int64_t width, float* v, Work& work) {
+  const std::int64_t depth = blocks(width), group = depth * kParts * kBlockFloats;
+  for (std::int64_t i = 0; i < kRows; i += kBlock) {
+    zero_results();
+    for (std::int64_t b = 0; b < depth; ++b) {
+      const float* left = points + b * kParts * kBlockFloats;
+      const float* right = rows + (b * kParts * 4 + i / kLine) * kBlockFloats;
+      const auto take_left = [&](int part) HYPERLLM_AMX {
+        load_left(left + part * kBlockFloats, left + group + part * kBlockFloats);
+      };
+      const auto take_right = [&](int part) HYPERLLM_AMX {
+        load_right(right + part * 4 * kBlockFloats, right + (part * 4 + 1) * kBlockFloats);
+      };
+      // Each pair of parts differs from the one before by one side, but for one.
+      take_left(0);
+      take_right(0);
+      multiply(work);
+      take_right(2);
+      multiply(work);
+      take_right(1);
+      multiply(work);
+      take_left(1);
+      multiply(work);
+      take_right(0);
+      multiply(work);
+      take_left(2);
+      multiply(work);
+    }
+    store_results(v + i, kRows);
+  }
+}
+
+// Adds the three products of the parts of two left and two right operands: their blocks lie `left_stride` and
+// `right_stride` apart, those of the parts follow one another.
+template <class Work>
+HYPERLLM_AMX inline void multiply_weights(const float* left, std::int64_t left_stride, const float* right,
+                                          std::int64_t right_stride, Work& work) {
+  load_left(left, left + left_stride);
+  load_right(right + kBlockFloats, right + right_stride + kBlockFloats);
+  multiply(work);
+  load_right(right, right + right_stride);
+  multiply(work);
+  load_left(left + kBlockFloats, left + left_stride + kBlockFloats);
+  multiply(work);
+}
+
+HYPERLLM_AMX inline void start_results(bool first, const float* c, std::int64_t stride) {
+  if (first)
+    zero_results();
+  else
+    load_results(c, stride);
+}
+
+// sums[k * kRows + AmxContrast::position(i)] (+)= sum_j q_ij y_jk of `count` blocks of columns, k <
+// padded(width).
+HYPERLLM_AMX void row_gradients(const float* transposed, const float* weights, std::int64_t count,
+                                std::int64_t width, bool first, float* sums) {
+  const std::int64_t groups = 2 * blocks(width);
+  Nothing nothing;
+  for (std::int64_t k = 0; k < groups; k += 2)
+    for (std::int64_t i = 0; i < kRows / kLine; i += 2) {
+      float* at = sums + k * kLine * kRows + i * kLine;
+      start_results(first, at, kRows);
+      for (std::int64_t j = 0; j < count; ++j)
+        multiply_weights(transposed + (j * groups + k) * kWeightBlock, kWeightBlock,
+                         weights + j * kWeightsSize + i * kWeightBlock, kWeightBlock, nothing);
+      store_results(at, kRows);
+    }
+}
+
+// sums[j * padded(width) + k] (+)= sum_i q_ij scaled_ik
+template <class Work>
+HYPERLLM_AMX void column_gradients(const float* weights, const float* scaled, std::int64_t width, bool first,
+                                   float* sums, Work& work) {
+  const std::int64_t groups = 2 * blocks(width), stride = padded(width);
+  for (std::int64_t k = 0; k < groups; k += 2) {
+    float* at = sums + k * kLine;
+    start_results(first, at, stride);
+    for (std::int64_t i = 0; i < kRows / kBlock; ++i)
+      multiply_weights(weights + i * kWeightBlock, kLine * kRows, scaled + (i * groups + k) * kWeightBlock,
+                       kWeightBlock, work);
+    store_results(at, stride);
+  }
+}
+
+}  // namespace
+}  // namespace hyperllm::kernels

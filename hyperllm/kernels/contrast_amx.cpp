@@ -1,0 +1,257 @@
+#include "hyperllm/kernels/contrast_amx.h"
+
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/bfloat16_x86.h"
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+#include "hyperllm/kernels/contrast_amx-inl.h"
+
+namespace hyperllm::kernels {
+namespace {
+
+// Polynomials of WeightTables in registers.
+template <int kDegree>
+struct Table {
+  __m512 low[kDegree + 1], high[kDegree + 1];
+
+  HYPERLLM_AMX explicit Table(const WeightTables::Powers<kDegree>& powers) {
+    for (int p = 0; p <= kDegree; ++p) {
+      low[p] = _mm512_load_ps(powers.coefficient[p].data());
+      high[p] = _mm512_load_ps(powers.coefficient[p].data() + kLine);
+    }
+  }
+  HYPERLLM_AMX __m512 at(const float* v) const {
+    const __m512i bits = _mm512_castps_si512(_mm512_load_ps(v)),
+                  one = _mm512_castps_si512(_mm512_set1_ps(1.0f)),
+                  below = _mm512_set1_epi32((1 << WeightTables::kShift) - 1),
+                  piece = _mm512_maskz_srli_epi32(0xFFFF, bits, WeightTables::kShift);
+    constexpr int kFirstAndSecondOrThird = 0xEA;
+    const __m512i s = _mm512_ternarylogic_epi32(bits, below, one, kFirstAndSecondOrThird);
+    const __m512 t = _mm512_sub_ps(_mm512_castsi512_ps(s), _mm512_set1_ps(WeightTables::kMiddle));
+    __m512 sum = _mm512_permutex2var_ps(low[kDegree], piece, high[kDegree]);
+#pragma GCC unroll 8
+    for (int p = kDegree - 1; p >= 0; --p)
+      sum = _mm512_fmadd_ps(sum, t, _mm512_permutex2var_ps(low[p], piece, high[p]));
+    return sum;
+  }
+};
+
+using WeightTable = Table<decltype(WeightTables::weight)::kDegree>;
+using SlopeTable = Table<decltype(WeightTables::slope)::kDegree>;
+
+// Adds the e of a block to the sums of its rows.
+struct AddWeights {
+  const WeightTable& table;
+  float* sums;  // kRows
+  const float *v, *end;
+
+  HYPERLLM_AMX void column() {
+    if (v == end) return;
+#pragma GCC unroll 4
+    for (std::int64_t i = 0; i < kRows; i += kLine)
+      _mm512_store_ps(sums + i, _mm512_add_ps(_mm512_load_ps(sums + i), table.at(v + i)));
+    v += kRows;
+  }
+  HYPERLLM_AMX void step() {
+    column();
+    column();
+  }
+  HYPERLLM_AMX void finish() {
+    while (v != end) column();
+  }
+};
+
+// Makes the weights of a block, in two parts, for both gradients; a step is two columns of 32 rows.
+struct MakeWeights {
+  static constexpr std::int64_t kSteps = kBlock / 2 * (kRows / kBlock);
+  const SlopeTable& table;
+  const float* v;
+  float *for_columns, *for_rows;
+  std::int64_t at = 0;
+
+  HYPERLLM_AMX void step() {
+    if (at == kSteps) return;
+    const std::int64_t j = at / 2 * 2, i = at % 2;
+    ++at;
+    const float* from = v + j * kRows + i * kBlock;
+    const __m512 a0 = table.at(from), a1 = table.at(from + kLine), b0 = table.at(from + kRows),
+                 b1 = table.at(from + kRows + kLine);
+    const __m512 a0_high = nearest(a0), a1_high = nearest(a1), b0_high = nearest(b0), b1_high = nearest(b1);
+    float* left = for_columns + j / kLine * kLine * kRows + i * kWeightBlock + j % kLine * kLine;
+    float* right = for_rows + 2 * i * kWeightBlock + j / 2 * kLine;
+    store(_mm512_cvtne2ps_pbh(a1_high, a0_high), _mm512_cvtne2ps_pbh(b1_high, b0_high), left, right);
+    store(_mm512_cvtne2ps_pbh(_mm512_sub_ps(a1, a1_high), _mm512_sub_ps(a0, a0_high)),
+          _mm512_cvtne2ps_pbh(_mm512_sub_ps(b1, b1_high), _mm512_sub_ps(b0, b0_high)), left + kBlockFloats,
+          right + kBlockFloats);
+  }
+  HYPERLLM_AMX void finish() {
+    while (at < kSteps) step();
+  }
+
+ private:
+  // One part: rows of a left operand, and pairs of a right one, whose columns are then in another order.
+  HYPERLLM_AMX static void store(__m512bh first, __m512bh second, float* left, float* right) {
+    const auto a = reinterpret_cast<__m512i>(first), b = reinterpret_cast<__m512i>(second);
+    _mm512_store_si512(left, a);
+    _mm512_store_si512(left + kLine, b);
+    _mm512_store_si512(right, _mm512_maskz_unpacklo_epi16(0xFFFFFFFF, a, b));
+    _mm512_store_si512(right + kWeightBlock, _mm512_maskz_unpackhi_epi16(0xFFFFFFFF, a, b));
+  }
+};
+
+HYPERLLM_AMX void add(const float* from, std::int64_t count, double* sums) {
+  for (std::int64_t i = 0; i < count; ++i) sums[i] += from[i];
+}
+
+}  // namespace
+
+bool has_amx_contrast() {
+  return (hwy::SupportedTargets() & HWY_AVX3_DL) && x86_has_amx_bf16() && x86_has_avx512_bf16();
+}
+
+AmxContrast::AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns,
+                         std::int64_t width, const WeightTables& tables)
+    : x_(x),
+      rows_(rows),
+      columns_(columns),
+      width_(width),
+      tables_(tables),
+      tiles_((rows + kRows - 1) / kRows),
+      // They depend on the sizes only: partial sums are the same for any number of threads.
+      lanes_(std::min<std::int64_t>(columns <= 65536 ? 8 : 2, blocks(columns))),
+      lane_columns_(blocks((columns + lanes_ - 1) / lanes_) * kBlock),
+      x_points_(tiles_ * rows_size(width)),
+      y_points_(points_size(columns, width)),
+      y_transposed_(transposed_size(columns, width)),
+      x_scaled_(tiles_ * scaled_size(width)),
+      row_sums_(lanes_ * tiles_ * sums_size(width)),
+      column_sums_(blocks(columns) * kBlock * padded(width)) {
+  parallel_blocks(blocks(columns), [&](std::int64_t block) {
+    const std::int64_t begin = block * kBlock;
+    pack_points(y + begin * width, std::min(kBlock, columns - begin), width,
+                y_points_.data() + points_size(begin, width),
+                y_transposed_.data() + transposed_size(begin, width));
+  });
+  parallel_blocks(tiles_, [&](std::int64_t tile) {
+    pack_rows(x + tile * kRows * width, std::min(kRows, rows - tile * kRows), width,
+              x_points_.data() + tile * rows_size(width));
+  });
+}
+
+void AmxContrast::weight_sums(std::span<double> z) const {
+  std::fill(z.begin(), z.end(), 0.0);
+  parallel_ranges(tiles_, (tiles_ + 7) / 8,
+                  [&](std::int64_t begin, std::int64_t end) { weight_sums_of_tiles(begin, end, z.data()); });
+}
+
+HYPERLLM_AMX void AmxContrast::weight_sums_of_tiles(std::int64_t begin, std::int64_t end, double* z) const {
+  const WeightTable table(tables_.weight);
+  const Scratch buffer(2 * kWeightsSize);
+  alignas(64) float sums[kRows];
+  configure();
+  for (std::int64_t near = 0; near < columns_; near += kNear)
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      const float* rows = x_points_.data() + tile * rows_size(width_);
+      std::fill(sums, sums + kRows, 0.0f);
+      AddWeights work{table, sums, nullptr, nullptr};  // of the block before
+      float *v = buffer.data(), *other = v + kWeightsSize;
+      for (std::int64_t j = near; j < std::min(near + kNear, columns_); j += kBlock) {
+        scores(y_points_.data() + points_size(j, width_), rows, width_, v, work);
+        work.finish();
+        work.v = v;
+        work.end = v + std::min(kBlock, columns_ - j) * kRows;
+        std::swap(v, other);
+      }
+      work.finish();
+      for (std::int64_t i = 0; i < std::min(kRows, rows_ - tile * kRows); ++i) z[tile * kRows + i] += sums[i];
+    }
+  release();
+}
+
+void AmxContrast::gradients(std::span<const double> share) {
+  parallel_blocks(tiles_, [&](std::int64_t tile) {
+    const std::int64_t begin = tile * kRows;
+    pack_scaled(x_ + begin * width_, &share[begin], std::min(kRows, rows_ - begin), width_,
+                x_scaled_.data() + tile * scaled_size(width_));
+  });
+  parallel_blocks(lanes_, [&](std::int64_t lane) { gradients_of_lane(lane); });
+}
+
+HYPERLLM_AMX void AmxContrast::gradients_of_lane(std::int64_t lane) {
+  const std::int64_t begin = lane * lane_columns_, end = std::min(begin + lane_columns_, columns_);
+  float* lane_sums = row_sums_.data() + lane * tiles_ * sums_size(width_);
+  if (begin >= end) return void(std::fill(lane_sums, lane_sums + tiles_ * sums_size(width_), 0.0f));
+  const Scratch buffer((3 + kBatch) * kWeightsSize);
+  float *v = buffer.data(), *for_columns = v + kWeightsSize, *for_rows = v + 3 * kWeightsSize;
+  const SlopeTable table(tables_.slope);
+  Nothing nothing;
+  configure();
+  for (std::int64_t near = begin; near < end; near += kNear)
+    for (std::int64_t tile = 0; tile < tiles_; ++tile) {
+      const float* scaled = x_scaled_.data() + tile * scaled_size(width_);
+      const auto columns = [&](std::int64_t block, std::int64_t j, auto& work) HYPERLLM_AMX {
+        column_gradients(for_columns + block % 2 * kWeightsSize, scaled, width_, tile == 0,
+                         column_sums_.data() + j * padded(width_), work);
+      };
+      for (std::int64_t batch = near; batch < std::min(near + kNear, end); batch += kBatch * kBlock) {
+        const std::int64_t count = std::min(kBatch, blocks(std::min(near + kNear, end) - batch));
+        for (std::int64_t block = 0; block < count; ++block) {
+          const std::int64_t j = batch + block * kBlock;
+          scores(y_points_.data() + points_size(j, width_), x_points_.data() + tile * rows_size(width_),
+                 width_, v, nothing);
+          MakeWeights work{table, v, for_columns + block % 2 * kWeightsSize, for_rows + block * kWeightsSize};
+          if (block > 0) columns(block - 1, j - kBlock, work);
+          work.finish();
+        }
+        columns(count - 1, batch + (count - 1) * kBlock, nothing);
+        row_gradients(y_transposed_.data() + transposed_size(batch, width_), for_rows, count, width_,
+                      batch == begin, lane_sums + tile * sums_size(width_));
+      }
+    }
+  release();
+}
+
+std::int64_t AmxContrast::position(std::int64_t i) {
+  return i / 32 * 32 + i % 8 / 4 * 16 + i % 32 / 8 * 4 + i % 4;
+}
+
+void AmxContrast::row_sums(std::int64_t tile, double* sums) const {
+  std::fill(sums, sums + width_ * kRows, 0.0);
+  for (std::int64_t lane = 0; lane < lanes_; ++lane)
+    add(row_sums_.data() + (lane * tiles_ + tile) * sums_size(width_), width_ * kRows, sums);
+}
+
+void AmxContrast::add_column(std::int64_t j, std::span<double> sums) const {
+  add(column_sums_.data() + j * padded(width_), width_, sums.data());
+}
+
+}  // namespace hyperllm::kernels
+
+#else
+
+namespace hyperllm::kernels {
+
+bool has_amx_contrast() { return false; }
+AmxContrast::AmxContrast(const float*, std::int64_t, const float*, std::int64_t, std::int64_t,
+                         const WeightTables& tables)
+    : tables_(tables),
+      x_points_(0),
+      y_points_(0),
+      y_transposed_(0),
+      x_scaled_(0),
+      row_sums_(0),
+      column_sums_(0) {}
+void AmxContrast::weight_sums(std::span<double>) const {}
+void AmxContrast::gradients(std::span<const double>) {}
+void AmxContrast::row_sums(std::int64_t, double*) const {}
+std::int64_t AmxContrast::position(std::int64_t i) { return i; }
+void AmxContrast::add_column(std::int64_t, std::span<double>) const {}
+
+}  // namespace hyperllm::kernels
+
+#endif

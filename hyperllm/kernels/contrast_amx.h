@@ -1,0 +1,54 @@
+// softmax_contrast on x86's tile registers (AMX): float32 products from bfloat16 parts. Internal to kernels/;
+// notation of hyperllm/kernels/contrast_tiles.h.
+//
+// A float is the sum of three bfloat16, each the rounded rest of those before. Inner products of points add
+// up the six largest of the nine products of parts, which leaves the error of float32; sums over many
+// weighted points add up three, from two parts: each term then has a relative error of about 2^-17 of
+// alternating sign. All products are exact, all sums float32.
+//
+// At this speed, weights that wait for their row's z in the last cache cost more than computing them twice.
+// So there are two passes: z alone, then both gradients, each over blocks of columns that stay near.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hyperllm/base/scratch.h"
+#include "hyperllm/kernels/contrast_tables.h"
+
+namespace hyperllm::kernels {
+
+bool has_amx_contrast();
+
+class AmxContrast {
+ public:
+  static constexpr std::int64_t kTile = 64;  // rows
+
+  // x: rows x width, y: columns x width, points of the unit hyperboloid, time first; all -<x_i, y_j>_L in the
+  // range of the tables. x and tables must stay until gradients has been called.
+  AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns, std::int64_t width,
+              const WeightTables& tables);
+
+  void weight_sums(std::span<double> z) const;  // z_i = sum_j e_ij of every row
+  // Sums of the slopes q_ij = de_ij/dv_ij; share: of every row, what its part of the columns' sums is
+  // weighted with.
+  void gradients(std::span<const double> share);
+
+  // sums[k * kTile + position(i)] = sum_j q_rj y_jk for the rows r = tile * kTile + i.
+  void row_sums(std::int64_t tile, double* sums) const;
+  static std::int64_t position(std::int64_t i);
+  // sums[k] += sum_i share_i q_ij x_ik
+  void add_column(std::int64_t j, std::span<double> sums) const;
+
+ private:
+  void weight_sums_of_tiles(std::int64_t begin, std::int64_t end, double* z) const;
+  void gradients_of_lane(std::int64_t lane);
+
+  const float* x_;
+  std::int64_t rows_, columns_, width_;
+  const WeightTables& tables_;
+  std::int64_t tiles_, lanes_, lane_columns_;
+  Scratch x_points_, y_points_, y_transposed_, x_scaled_, row_sums_, column_sums_;
+};
+
+}  // namespace hyperllm::kernels
