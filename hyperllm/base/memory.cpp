@@ -1,6 +1,9 @@
 #include "hyperllm/base/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -59,6 +62,28 @@ std::int64_t own_status(const char* key) { return entry("/proc/self/status", key
 
 std::int64_t peak_memory() { return own_status("VmHWM:"); }
 std::int64_t resident_memory() { return own_status("VmRSS:"); }
+
+void release_file_pages() {
+  struct Mapping {
+    unsigned long first, last, inode;
+    unsigned long own;  // kB of pages that are not the file's
+    char permissions[5];
+  } mapping = {}, read = {};
+  std::ifstream file("/proc/self/smaps");
+  for (std::string line; std::getline(file, line);) {
+    // A mapping is a line with its range, then lines of figures.
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s %*s %*s %lu", &read.first, &read.last, read.permissions,
+                    &read.inode) == 4)
+      mapping = read;
+    std::sscanf(line.c_str(), "Anonymous: %lu", &mapping.own);
+    unsigned long swapped = 0;  // comes after what is still resident
+    if (std::sscanf(line.c_str(), "Swap: %lu", &swapped) != 1) continue;
+    const bool only_read = mapping.permissions[1] == '-' && mapping.permissions[3] == 'p';
+    if (mapping.inode != 0 && only_read && mapping.own + swapped == 0)
+      madvise(reinterpret_cast<void*>(mapping.first), mapping.last - mapping.first, MADV_DONTNEED);
+    mapping = {};
+  }
+}
 
 std::int64_t available_memory(const fs::path& root) {
   constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::max();

@@ -8,8 +8,8 @@
 
 namespace hyperllm {
 
-// Memory from the pool of the process: aligned to 64 bytes, to 2 MB with huge pages advised from 2 MB on;
-// content unspecified. Thread-safe.
+// Memory from the pool of the process: aligned to 64 bytes; from 256 KB on cut from arenas of 32 MB and more
+// with huge pages advised; content unspecified. Thread-safe.
 struct MemoryBlock {
   void* memory;
   std::size_t bytes;  // at least what was asked for
@@ -21,7 +21,7 @@ void give_block(MemoryBlock block);
 // on), and the bytes that are now in use or kept.
 std::int64_t blocks_made();
 std::int64_t block_bytes_held();
-// Returns all kept blocks to the system.
+// Returns all kept blocks to the system, an arena once none of its blocks is in use.
 void release_kept_blocks();
 
 // Asks for huge pages for the whole 2 MB pages of a range; a hint that may be ignored.

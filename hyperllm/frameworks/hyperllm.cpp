@@ -11,11 +11,6 @@ using torch::Tensor;
 
 namespace {
 
-Tensor rows_of(const Tensor& points, const std::vector<std::int32_t>& ids) {
-  return points.index_select(0,
-                             torch::tensor(std::vector<std::int64_t>(ids.begin(), ids.end()), torch::kLong));
-}
-
 // One ranking loss over both lists.
 manifold::Triplets joined(manifold::Triplets a, const manifold::Triplets& b) {
   a.anchor.insert(a.anchor.end(), b.anchor.begin(), b.anchor.end());
@@ -64,8 +59,9 @@ Tensor HyperLlm::task_loss(const Tensor& points, const manifold::Triplets& tripl
   if (options_.objective == Objective::kHinge) return backbone_->ranking_loss(points, triplets, margin);
   std::vector<std::int64_t> target(triplets.positive.begin(), triplets.positive.end());
   for (std::int64_t& id : target) id -= first_candidate;
-  return manifold::softmax_contrast(rows_of(points, triplets.anchor),
-                                    points.narrow(0, first_candidate, candidates), target,
+  const std::vector<Tensor> parts =
+      manifold::row_ranges(points, {{0, points.size(0)}, {first_candidate, candidates}});
+  return manifold::softmax_contrast(manifold::gathered_rows(parts[0], triplets.anchor), parts[1], target,
                                     backbone_->curvature(), options_.softmax_tau);
 }
 
@@ -87,8 +83,8 @@ Tensor HyperLlm::contrast(const Tensor& items, const Tensor& items_of_tags,
   }
   const double share = static_cast<double>(sample.size()) / static_cast<double>(items.size(0));
   const std::vector<std::int64_t> same(sample.begin(), sample.end());
-  return manifold::softmax_contrast(rows_of(items, sample), items_of_tags, same, backbone_->curvature(),
-                                    tags_->contrast_tau) /
+  return manifold::softmax_contrast(manifold::gathered_rows(items, sample), items_of_tags, same,
+                                    backbone_->curvature(), tags_->contrast_tau) /
          share;
 }
 

@@ -12,6 +12,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 // clang-format on
+#include <hwy/cache_control.h>
 
 #include "hyperllm/kernels/row_math-inl.h"
 
@@ -45,6 +46,7 @@ struct TripletGradientTask {
   float* grad;
 };
 
+constexpr std::int64_t kAhead = 4;  // triplets
 constexpr std::int64_t kAnchor = 0, kPositive = 1, kNegative = 2, kRoles = 4;
 
 }  // namespace hyperllm::kernels
@@ -53,27 +55,81 @@ constexpr std::int64_t kAnchor = 0, kPositive = 1, kNegative = 2, kRoles = 4;
 HWY_BEFORE_NAMESPACE();
 namespace hyperllm::kernels::HWY_NAMESPACE {
 
-struct Difference {
-  double space, squares;  // |x - y|^2, |x|^2 - |y|^2
+// What the terms need of the points of triplets taken together: squared norms, and of each pair |x - y|^2 and
+// |x|^2 - |y|^2, the latter by differences.
+struct Sums {
+  HWY_ALIGN double anchor[kTogether];
+  HWY_ALIGN double positive[kTogether];
+  HWY_ALIGN double negative[kTogether];
+  HWY_ALIGN double near[kTogether];
+  HWY_ALIGN double far[kTogether];
+  HWY_ALIGN double near_squares[kTogether];
+  HWY_ALIGN double far_squares[kTogether];
 };
 
-HWY_INLINE Difference difference(const float* x, const float* y, std::int64_t dim) {
+HWY_INLINE void prefetch_row(const float* row, std::int64_t dim) {
+  for (std::int64_t k = 0; k < dim; k += 16) hwy::Prefetch(row + k);
+  hwy::Prefetch(row + dim - 1);
+}
+
+// All seven sums of triplet i in one pass over its points.
+HWY_INLINE void add_up(const float* a, const float* p, const float* n, std::int64_t dim, std::int64_t i,
+                       Sums& out) {
   const Doubles d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto space = hn::Zero(d), squares = hn::Zero(d);
+  auto aa = hn::Zero(d), pp = aa, nn = aa, near = aa, far = aa, near_squares = aa, far_squares = aa;
   std::int64_t k = 0;
   for (; k + lanes <= dim; k += lanes) {
-    const auto a = load(d, x + k), b = load(d, y + k), less = hn::Sub(a, b);
-    space = hn::MulAdd(less, less, space);
-    squares = hn::MulAdd(less, hn::Add(a, b), squares);
+    const auto x = load(d, a + k), y = load(d, p + k), z = load(d, n + k);
+    const auto less_y = hn::Sub(x, y), less_z = hn::Sub(x, z);
+    aa = hn::MulAdd(x, x, aa);
+    pp = hn::MulAdd(y, y, pp);
+    nn = hn::MulAdd(z, z, nn);
+    near = hn::MulAdd(less_y, less_y, near);
+    far = hn::MulAdd(less_z, less_z, far);
+    near_squares = hn::MulAdd(less_y, hn::Add(x, y), near_squares);
+    far_squares = hn::MulAdd(less_z, hn::Add(x, z), far_squares);
   }
-  Difference out{hn::GetLane(hn::SumOfLanes(d, space)), hn::GetLane(hn::SumOfLanes(d, squares))};
+  const auto sum = [&](hn::Vec<Doubles> lanes_of)
+                       HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, lanes_of)); };
+  out.anchor[i] = sum(aa);
+  out.positive[i] = sum(pp);
+  out.negative[i] = sum(nn);
+  out.near[i] = sum(near);
+  out.far[i] = sum(far);
+  out.near_squares[i] = sum(near_squares);
+  out.far_squares[i] = sum(far_squares);
   for (; k < dim; ++k) {
-    const double a = x[k], b = y[k];
-    out.space += (a - b) * (a - b);
-    out.squares += (a - b) * (a + b);
+    const double x = a[k], y = p[k], z = n[k];
+    out.anchor[i] += x * x;
+    out.positive[i] += y * y;
+    out.negative[i] += z * z;
+    out.near[i] += (x - y) * (x - y);
+    out.far[i] += (x - z) * (x - z);
+    out.near_squares[i] += (x - y) * (x + y);
+    out.far_squares[i] += (x - z) * (x + z);
   }
-  return out;
+}
+
+// Squared norms to times, and pairs to half their squared chords, in place.
+HWY_INLINE void times_and_chords(double curvature, Sums& sums) {
+  const Doubles d;
+  const auto c = hn::Set(d, curvature), half = hn::Set(d, curvature / 2), one = hn::Set(d, 1);
+  for (std::int64_t i = 0; i < kTogether; i += static_cast<std::int64_t>(hn::Lanes(d))) {
+    const auto time = [&](double* squares) HWY_ATTR {
+      const auto value = hn::Sqrt(hn::MulAdd(c, hn::Load(d, squares + i), one));
+      hn::Store(value, d, squares + i);
+      return value;
+    };
+    const auto anchor = time(sums.anchor), positive = time(sums.positive), negative = time(sums.negative);
+    const auto chord = [&](double* space, const double* squares, hn::Vec<Doubles> other) HWY_ATTR {
+      const auto between = hn::Div(hn::Load(d, squares + i), hn::Add(anchor, other));
+      const auto less = hn::NegMulAdd(hn::Mul(c, between), between, hn::Load(d, space + i));
+      hn::Store(hn::Mul(half, less), d, space + i);
+    };
+    chord(sums.near, sums.near_squares, positive);
+    chord(sums.far, sums.far_squares, negative);
+  }
 }
 
 // acosh(1 + t)^2 in place of t and its slope 2 acosh(1 + t) / sqrt(t (t + 2)), from t = <x-y,x-y>_L / 2 >= 0;
@@ -96,32 +152,29 @@ HWY_INLINE void squared_distances(double* values, double* slopes) {
 HWY_ATTR void triplet_terms(const TripletTask& task, std::int64_t begin, std::int64_t end) {
   const std::int64_t dim = task.dim;
   const double c = task.curvature;
-  HWY_ALIGN double near[kTogether] = {}, far[kTogether] = {}, pull[kTogether], push[kTogether];
+  const auto point = [&](std::span<const std::int32_t> ids, std::int64_t t) { return task.h + ids[t] * dim; };
+  Sums sums = {};
+  HWY_ALIGN double pull[kTogether];
+  HWY_ALIGN double push[kTogether];
   for (std::int64_t first = begin; first < end; first += kTogether) {
     const std::int64_t count = std::min(kTogether, end - first);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t t = first + i;
-      const float *a = task.h + task.ids.anchor[t] * dim, *p = task.h + task.ids.positive[t] * dim,
-                  *n = task.h + task.ids.negative[t] * dim;
-      TripletTerm& term = task.terms[t];
-      term.anchor_time = std::sqrt(1 + c * dot(a, a, dim));
-      term.positive_time = std::sqrt(1 + c * dot(p, p, dim));
-      term.negative_time = std::sqrt(1 + c * dot(n, n, dim));
-      const auto chord = [&](const Difference& between, double other_time) {
-        const double time = between.squares / (term.anchor_time + other_time);
-        return c * (between.space - c * time * time) / 2;
-      };
-      near[i] = chord(difference(a, p, dim), term.positive_time);
-      far[i] = chord(difference(a, n, dim), term.negative_time);
+      if (t + kAhead < end)
+        for (const auto& ids : {task.ids.anchor, task.ids.positive, task.ids.negative})
+          prefetch_row(point(ids, t + kAhead), dim);
+      add_up(point(task.ids.anchor, t), point(task.ids.positive, t), point(task.ids.negative, t), dim, i,
+             sums);
     }
-    squared_distances(near, pull);
-    squared_distances(far, push);
+    times_and_chords(c, sums);
+    squared_distances(sums.near, pull);
+    squared_distances(sums.far, push);
     for (std::int64_t i = 0; i < count; ++i) {
-      const double loss = (near[i] - far[i]) / c + task.margin;
+      const double loss = (sums.near[i] - sums.far[i]) / c + task.margin;
       const bool closed = loss <= 0;  // NaN is open
       task.losses[first + i] = closed ? 0 : loss;
-      task.terms[first + i].pull = closed ? 0 : pull[i] / c;
-      task.terms[first + i].push = closed ? 0 : -push[i] / c;
+      task.terms[first + i] = {sums.anchor[i], sums.positive[i], sums.negative[i], closed ? 0 : pull[i] / c,
+                               closed ? 0 : -push[i] / c};
     }
   }
 }

@@ -2,6 +2,10 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <functional>
+#include <span>
+
 #include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/manifold/fused.h"
 
@@ -48,6 +52,33 @@ struct RowRanges : public torch::autograd::Function<RowRanges> {
   }
 };
 
+// One thread moves the rows: a batch has few of them.
+struct GatheredRows : public torch::autograd::Function<GatheredRows> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const std::vector<std::int32_t>& ids) {
+    context->save_for_backward({torch::tensor(ids, torch::kInt)});
+    context->saved_data["rows"] = x.size(0);
+    const std::int64_t dim = x.size(1);
+    Tensor out = torch::empty({std::ssize(ids), dim});
+    const float* from = const_floats(x).data();
+    float* to = floats(out).data();
+    for (const std::int32_t id : ids) to = std::copy_n(from + id * dim, dim, to);
+    return out;
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const Tensor ids = context->get_saved_variables()[0], grad = grads[0].contiguous();
+    const std::int64_t dim = grad.size(1);
+    Tensor sum = torch::empty({context->saved_data["rows"].toInt(), dim});
+    kernels::sum_pieces({}, floats(sum));
+    const float* from = const_floats(grad).data();
+    for (const std::int32_t id : std::span(ids.data_ptr<std::int32_t>(), ids.numel())) {
+      float* to = floats(sum).data() + id * dim;
+      std::transform(from, from + dim, to, to, std::plus<>());
+      from += dim;
+    }
+    return {sum, Tensor()};
+  }
+};
+
 struct StackedRows : public torch::autograd::Function<StackedRows> {
   static Tensor forward(AutogradContext* context, const Tensor& above, const Tensor& below) {
     context->saved_data["above"] = above.size(0);
@@ -76,6 +107,11 @@ std::vector<Tensor> row_ranges(const Tensor& x, const std::vector<RowRange>& ran
   std::vector<Tensor> views;
   for (const RowRange& range : ranges) views.push_back(x.narrow(0, range.first, range.count));
   return views;
+}
+
+Tensor gathered_rows(const Tensor& x, const std::vector<std::int32_t>& ids) {
+  if (use_kernel(x)) return GatheredRows::apply(x.contiguous(), ids);
+  return x.index_select(0, torch::tensor(ids, torch::kInt).to(torch::kLong).to(x.device()));
 }
 
 Tensor stacked_rows(const Tensor& above, const Tensor& below) {

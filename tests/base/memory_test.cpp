@@ -1,7 +1,12 @@
 #include "hyperllm/base/memory.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/folder.h"
@@ -42,6 +47,28 @@ TEST_F(Memory, ThePeakKnowsWhatWasTouched) {
   }
   EXPECT_GE(peak_memory(), std::int64_t{64} << 20);
   EXPECT_GE(peak_memory(), before);
+}
+
+TEST_F(Memory, ReleasedFilePagesComeBackAsTheyWere) {
+  const std::string text(8 << 20, 'x');
+  write_file(folder_ / "file", text);
+  const int file = ::open((folder_ / "file").c_str(), O_RDONLY);
+  const auto map = [&](int protection) {
+    return static_cast<char*>(::mmap(nullptr, text.size(), protection, MAP_PRIVATE, file, 0));
+  };
+  char* const read_only = map(PROT_READ);
+  char* const changed = map(PROT_READ | PROT_WRITE);
+  ASSERT_EQ(std::string_view(read_only, text.size()), text);
+  changed[0] = 'y';
+  ::mprotect(changed, text.size(), PROT_READ);  // as the loader leaves relocated pages
+  const std::int64_t before = resident_memory();
+  release_file_pages();
+  EXPECT_LE(resident_memory(), before - (8 << 20));
+  EXPECT_EQ(std::string_view(read_only, text.size()), text);
+  EXPECT_EQ(changed[0], 'y');
+  ::munmap(read_only, text.size());
+  ::munmap(changed, text.size());
+  ::close(file);
 }
 
 }  // namespace

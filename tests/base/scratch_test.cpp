@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace hyperllm {
@@ -36,6 +37,27 @@ TEST(Scratch, AlignedForVectors) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block.data()) % 64, 0u);
     EXPECT_GE(block.bytes(), count * sizeof(float));
   }
+}
+
+TEST(Scratch, LargeBlocksShareTheirHugePages) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "blocks of their own";
+#endif
+  release_kept_blocks();
+  const std::size_t count = 800'000;  // 3.2 MB
+  const std::int64_t held = block_bytes_held();
+  {
+    const Scratch a(count), b(count);
+    EXPECT_EQ(b.data(), a.data() + a.bytes() / sizeof(float));
+    const Scratch vast(20 * count);
+    std::fill(vast.data(), vast.data() + 20 * count, 1.0f);
+    EXPECT_EQ(block_bytes_held(), held + static_cast<std::int64_t>(2 * a.bytes() + vast.bytes()));
+    release_kept_blocks();  // none of these
+    b.data()[count - 1] = 2;
+    EXPECT_EQ(vast.data()[20 * count - 1], 1);
+  }
+  release_kept_blocks();
+  EXPECT_EQ(block_bytes_held(), held);
 }
 
 TEST(Scratch, GrowsOnlyWhereItMust) {

@@ -128,6 +128,22 @@ TEST(RowRanges, AreNarrowAndTheirGradientsAddUp) {
   EXPECT_TRUE(torch::allclose(grads[0], grads[1]));
 }
 
+TEST(GatheredRows, AreIndexSelectAndRepeatedRowsAddUp) {
+  const std::vector<std::int32_t> ids = {5, 0, 5, 8999, 17, 5, 0};
+  const Tensor value = torch::randn({9000, 3}), weights = torch::randn({std::ssize(ids), 3});
+  std::vector<Tensor> grads;
+  for (const bool reference : {false, true}) {
+    set_force_reference(reference);
+    const Tensor x = value.clone().requires_grad_(true), rows = gathered_rows(x, ids);
+    ASSERT_EQ(rows.size(0), std::ssize(ids));
+    for (std::int64_t i = 0; i < rows.size(0); ++i) EXPECT_TRUE(torch::equal(rows[i], value[ids[i]]));
+    (rows * weights).sum().backward();
+    grads.push_back(x.grad());
+    set_force_reference(false);
+  }
+  EXPECT_TRUE(torch::allclose(grads[0], grads[1]));
+}
+
 TEST(StackedRows, AreAViewWhereTheyLieTogetherAndACopyOtherwise) {
   const Tensor table = torch::randn({10, 3});
   for (const bool together : {true, false}) {

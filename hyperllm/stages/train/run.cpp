@@ -355,6 +355,7 @@ class Trainer {
 TrainResult run(const TrainOptions& options, const Context& context) {
   options.validate();
   at::set_num_threads(num_threads());
+  release_file_pages();
   return Trainer(options, context).go();
 }
 
