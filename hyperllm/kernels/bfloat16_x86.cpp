@@ -123,12 +123,6 @@ HYPERLLM_AMX void amx_tile(const float* a, const float* b, std::int64_t blocks, 
   if (kR > 1 && kV > 2) _tile_stored(5, second + 2 * kTile, row);
 }
 
-HYPERLLM_AMX void configure() {
-  // Static, for GCC believes that the instruction reads eight bytes and may leave the rest of a local unset.
-  static constexpr TileConfig config;
-  _tile_loadconfig(&config);
-}
-
 bool ask_for_amx() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
@@ -196,6 +190,14 @@ bool x86_has_amx_bf16() {
   return granted;
 }
 
+HYPERLLM_AMX void x86_configure_tiles() {
+  // Static, for GCC believes that the instruction reads eight bytes and may leave the rest of a local unset.
+  static constexpr TileConfig config;
+  _tile_loadconfig(&config);
+}
+
+HYPERLLM_AMX void x86_release_tiles() { _tile_release(); }
+
 void x86_pack_rows_amx(const float* source, std::int64_t stride, std::int64_t m, std::int64_t k,
                        float* packed) {
   for (std::int64_t i = 0; i < m; i += kTile)
@@ -219,7 +221,7 @@ void x86_pack_columns_amx(const float* source, std::int64_t stride, std::int64_t
 HYPERLLM_AMX void x86_multiply_amx(const float* a, const float* b, std::int64_t m, std::int64_t n,
                                    std::int64_t k, float* c, std::int64_t stride, bool add) {
   alignas(64) float edge[2 * kTile * kPanel];
-  configure();
+  x86_configure_tiles();
   const std::int64_t tiles = (n + kTile - 1) / kTile, blocks = (k + kTile - 1) / kTile;
   for (std::int64_t i = 0; i < m; i += 2 * kTile, a += 2 * blocks * kTile * kTile) {
     const std::int64_t rows = std::min(m - i, 2 * kTile);
@@ -235,7 +237,7 @@ HYPERLLM_AMX void x86_multiply_amx(const float* a, const float* b, std::int64_t 
     if (!two && tiles == 1) amx_tile<1, 1>(a, b, blocks, out, out_stride, add_now);
     if (!whole) add_edge(edge, rows, n, c + i * stride, stride, add);
   }
-  _tile_release();
+  x86_release_tiles();
 }
 
 // The registers are one resource of fixed size: 4 accumulators of 16 x 16.
@@ -252,7 +254,7 @@ HYPERLLM_AMX double x86_loop_amx(std::int64_t steps, float factor, float summand
   std::fill(a, a + kTile * kTile, both(factor));
   std::fill(b, b + kTile * kTile, both(summand));
   for (int i = 0; i < kTile * kTile; ++i) c[i] = static_cast<float>(i);
-  configure();
+  x86_configure_tiles();
   _tile_loadd(0, c, 64);
   _tile_loadd(1, c, 64);
   _tile_loadd(2, c, 64);
@@ -277,7 +279,7 @@ HYPERLLM_AMX double x86_loop_amx(std::int64_t steps, float factor, float summand
   add_up();
   _tile_stored(3, c, 64);
   add_up();
-  _tile_release();
+  x86_release_tiles();
   *operations = steps * 4 * kTile * kTile * kTile * 4;
   return sum;
 }
@@ -290,6 +292,8 @@ namespace hyperllm::kernels {
 
 bool x86_has_avx512_bf16() { return false; }
 bool x86_has_amx_bf16() { return false; }
+void x86_configure_tiles() {}
+void x86_release_tiles() {}
 void x86_multiply_avx512_bf16(const float*, const float*, std::int64_t, std::int64_t, std::int64_t, float*,
                               std::int64_t, bool) {}
 double x86_loop_avx512_bf16(std::int64_t, float, float, std::int64_t*) { return 0; }

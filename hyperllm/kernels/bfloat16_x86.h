@@ -1,5 +1,5 @@
 // The bfloat16 instructions of x86, which Highway 1.0.3 has no words for. Only for
-// hyperllm/kernels/bfloat16.cpp and hyperllm/kernels/ceilings.cpp; contracts as in hyperllm/kernels/panels.h.
+// hyperllm/kernels/{bfloat16,ceilings,contrast_amx}.cpp; contracts as in hyperllm/kernels/panels.h.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,9 @@ double x86_loop_avx512_bf16(std::int64_t steps, float factor, float summand, std
 
 // Asks Linux for the right to use the tile registers at the first call.
 bool x86_has_amx_bf16();
+// The calling thread's eight tile registers as 16 rows of 64 bytes, and their return.
+void x86_configure_tiles();
+void x86_release_tiles();
 // A in tiles of 16 x 16 elements, row by row.
 void x86_pack_rows_amx(const float* source, std::int64_t stride, std::int64_t m, std::int64_t k,
                        float* packed);

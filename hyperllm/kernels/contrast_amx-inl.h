@@ -16,8 +16,8 @@ namespace hyperllm::kernels {
 namespace {
 
 constexpr std::int64_t kRows = AmxContrast::kTile;
-constexpr std::int64_t kBlock =
-    32;  // coordinates come in multiples, and columns: so many are in work at a time
+// Coordinates and columns come in multiples of this; so many columns are in work at a time.
+constexpr std::int64_t kBlock = 32;
 constexpr std::int64_t kNear = 1024;  // columns whose points and sums stay in the second cache
 constexpr std::int64_t kBatch = 8;    // blocks of columns whose weights wait for the rows' gradients
 constexpr int kParts = 3, kWeightParts = 2;
@@ -39,20 +39,6 @@ std::int64_t transposed_size(std::int64_t columns, std::int64_t width) {
 std::int64_t rows_size(std::int64_t width) { return blocks(width) * 4 * kParts * kBlockFloats; }
 std::int64_t scaled_size(std::int64_t width) { return 2 * 2 * blocks(width) * kWeightBlock; }
 std::int64_t sums_size(std::int64_t width) { return padded(width) * kRows; }  // of a tile of rows
-
-struct Config {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-static_assert(sizeof(Config) == 64);
-
-HYPERLLM_AMX void configure() {
-  // Static, for GCC believes that the instruction reads eight bytes and may leave the rest of a local unset.
-  static constexpr Config config;
-  _tile_loadconfig(&config);
-}
-HYPERLLM_AMX void release() { _tile_release(); }
 
 // Four blocks of results, tiles 0 to 3: (0 1 / 2 3). Left operands: tiles 4 and 5; right ones: 6 and 7.
 HYPERLLM_AMX inline void load_left(const float* first, const float* second) {
@@ -190,7 +176,7 @@ HYPERLLM_AMX void pack_scaled(const float* x, const double* share, std::int64_t 
     }
 }
 
-struct Nothing {
+struct NoWork {
   void step() {}
 };
 
@@ -258,7 +244,7 @@ HYPERLLM_AMX inline void start_results(bool first, const float* c, std::int64_t 
 HYPERLLM_AMX void row_gradients(const float* transposed, const float* weights, std::int64_t count,
                                 std::int64_t width, bool first, float* sums) {
   const std::int64_t groups = 2 * blocks(width);
-  Nothing nothing;
+  NoWork nothing;
   for (std::int64_t k = 0; k < groups; k += 2)
     for (std::int64_t i = 0; i < kRows / kLine; i += 2) {
       float* at = sums + k * kLine * kRows + i * kLine;

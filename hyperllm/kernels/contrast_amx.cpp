@@ -153,7 +153,7 @@ HYPERLLM_AMX void AmxContrast::weight_sums_of_tiles(std::int64_t begin, std::int
   const WeightTable table(tables_.weight);
   const Scratch buffer(2 * kWeightsSize);
   alignas(64) float sums[kRows];
-  configure();
+  x86_configure_tiles();
   for (std::int64_t near = 0; near < columns_; near += kNear)
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const float* rows = x_points_.data() + tile * rows_size(width_);
@@ -170,7 +170,7 @@ HYPERLLM_AMX void AmxContrast::weight_sums_of_tiles(std::int64_t begin, std::int
       work.finish();
       for (std::int64_t i = 0; i < std::min(kRows, rows_ - tile * kRows); ++i) z[tile * kRows + i] += sums[i];
     }
-  release();
+  x86_release_tiles();
 }
 
 void AmxContrast::gradients(std::span<const double> share) {
@@ -189,8 +189,8 @@ HYPERLLM_AMX void AmxContrast::gradients_of_lane(std::int64_t lane) {
   const Scratch buffer((3 + kBatch) * kWeightsSize);
   float *v = buffer.data(), *for_columns = v + kWeightsSize, *for_rows = v + 3 * kWeightsSize;
   const SlopeTable table(tables_.slope);
-  Nothing nothing;
-  configure();
+  NoWork nothing;
+  x86_configure_tiles();
   for (std::int64_t near = begin; near < end; near += kNear)
     for (std::int64_t tile = 0; tile < tiles_; ++tile) {
       const float* scaled = x_scaled_.data() + tile * scaled_size(width_);
@@ -213,7 +213,7 @@ HYPERLLM_AMX void AmxContrast::gradients_of_lane(std::int64_t lane) {
                       batch == begin, lane_sums + tile * sums_size(width_));
       }
     }
-  release();
+  x86_release_tiles();
 }
 
 std::int64_t AmxContrast::position(std::int64_t i) {

@@ -18,14 +18,17 @@
 
 namespace hyperllm::kernels {
 
+// Whether the CPU, the system and Highway's targets allow it: a test that takes targets away takes this away
+// too.
 bool has_amx_contrast();
 
 class AmxContrast {
  public:
   static constexpr std::int64_t kTile = 64;  // rows
 
-  // x: rows x width, y: columns x width, points of the unit hyperboloid, time first; all -<x_i, y_j>_L in the
-  // range of the tables. x and tables must stay until gradients has been called.
+  // Nothing below may be called unless has_amx_contrast(). x: rows x width, y: columns x width, points of the
+  // unit hyperboloid, time first; all -<x_i, y_j>_L in the range of the tables. x and tables must stay until
+  // gradients has been called.
   AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns, std::int64_t width,
               const WeightTables& tables);
 

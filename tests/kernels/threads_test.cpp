@@ -1,6 +1,7 @@
 // Every kernel gives the same bytes on 1, 2 and 4 threads. Sizes cover several blocks and a last short one.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <functional>
 #include <vector>
@@ -43,16 +44,16 @@ void expect_same_bytes(const std::function<Floats()>& compute) {
   set_num_threads(0);
 }
 
-// Closed forms far out; polynomials, by AMX where there is one, nearer.
+// Closed forms far out; nearer, polynomials of the distance, or of the weights where there is AMX.
 TEST(Threads, SoftmaxContrast) {
   const std::int64_t rows = 64 * 17 + 5, columns = 700, dim = 9;
-  for (double radius : {2.0, 1.5}) {
+  for (const auto& [radius, tau] : std::vector<std::array<double, 2>>{{2, 0.2}, {1.5, 0.2}, {1.5, 1}}) {
     const Floats x = test::random_points(rows, dim, 1, radius, 1),
                  y = test::random_points(columns, dim, 1, radius, 2);
     const auto targets = test::random_targets(rows, columns, 3);
     expect_same_bytes([&] {
       Floats gx(x.size()), gy(y.size()), out;
-      append(softmax_contrast(x, y, targets, dim, 1, 1, gx, gy), out);
+      append(softmax_contrast(x, y, targets, dim, 1, tau, gx, gy), out);
       append(gx, out);
       append(gy, out);
       return out;
