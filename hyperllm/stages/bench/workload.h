@@ -14,7 +14,8 @@
 
 namespace hyperllm::stages::bench {
 
-// Seconds of the median call of `body`: at least one call, at most as many as fit into `budget` seconds.
+// Seconds of the median call of `body`, after one that does not count: at least one, at most as many as fit
+// into `budget` seconds.
 double median_seconds(double budget, const std::function<void()>& body);
 
 class Workload {
