@@ -2,8 +2,8 @@
 // model) semantic dimensions, 16 experts of 49 dimensions. One row of the result is checked before it is
 // timed.
 //     build/dev/benchmarks/kernels/moe_bench
-// share: of the peak of the instruction in use, on as many threads, measured just before. MB: what is kept
-// between steps, inputs included.
+// share: of the peak of the instruction in use (float32 on AMX: of the multiply-adds'), on as many threads,
+// measured just before. MB: what is kept between steps, inputs included.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -15,6 +15,7 @@
 #include "hyperllm/kernels/bfloat16.h"
 #include "hyperllm/kernels/ceilings.h"
 #include "hyperllm/kernels/moe.h"
+#include "hyperllm/kernels/panels_amx.h"
 #include "tests/support/points.h"
 
 namespace hyperllm::kernels {
@@ -24,7 +25,7 @@ using Floats = std::vector<float>;
 
 constexpr std::int64_t kRows = 16639, kExperts = 16, kDim = 49;
 
-enum Engine { kFloat, kAvx512Bf16, kAmxBf16 };
+enum Engine { kFloat, kAvx512Bf16, kAmxBf16, kAmxFloat };
 
 double last_row_first_column(const MoeShape& shape, std::span<const float> s, const Floats& weights,
                              const Floats& bias) {
@@ -43,16 +44,20 @@ double last_row_first_column(const MoeShape& shape, std::span<const float> s, co
 }
 
 double peak_gflops(Engine engine) {
-  if (engine == kFloat) return measure_fma_gflops();
+  if (engine == kFloat || engine == kAmxFloat) return measure_fma_gflops();
   return engine == kAvx512Bf16 ? measure_bf16_gflops() : measure_amx_gflops();
 }
 
 // Arguments: threads, semantic dimensions, 0: forward, 1: forward and backward, Engine.
 void moe(benchmark::State& state) {
   const auto kind = static_cast<Engine>(state.range(3));
-  const Bfloat16 bfloat16 = kind == kAmxBf16 ? Bfloat16::kAmx : Bfloat16::kAvx512;
-  if (kind != kFloat && !has_bfloat16(bfloat16)) return state.SkipWithError("not on this CPU");
-  const PanelEngine& engine = kind == kFloat ? float_panels() : bfloat16_panels(bfloat16);
+  const bool full = kind == kFloat || kind == kAmxFloat;
+  const Bfloat16 bfloat16 = kind == kAvx512Bf16 ? Bfloat16::kAvx512 : Bfloat16::kAmx;
+  if (kind == kAmxFloat ? !has_amx_parts() : !full && !has_bfloat16(bfloat16))
+    return state.SkipWithError("not on this CPU");
+  const PanelEngine& engine = kind == kFloat      ? float_panels()
+                              : kind == kAmxFloat ? amx_float_panels()
+                                                  : bfloat16_panels(bfloat16);
   set_num_threads(static_cast<int>(state.range(0)));
   const double peak = peak_gflops(kind);
   const MoeShape shape{kRows, state.range(1), kExperts, kDim};
@@ -75,7 +80,7 @@ void moe(benchmark::State& state) {
   };
   step();
   const double expected = last_row_first_column(shape, s, weights, bias);
-  if (std::abs(x[(shape.rows - 1) * kDim] - expected) > (kind == kFloat ? 1e-5 : 1e-2))
+  if (std::abs(x[(shape.rows - 1) * kDim] - expected) > (full ? 1e-5 : 1e-2))
     return state.SkipWithError("the mixture is wrong");
   const auto start = std::chrono::steady_clock::now();
   for (auto _ : state) {
@@ -89,7 +94,7 @@ void moe(benchmark::State& state) {
   state.counters["GFLOP/s"] = rate;
   state.counters["peak"] = peak;
   state.counters["share"] = rate / peak;
-  const std::size_t input_bytes = kind == kFloat ? s.size_bytes() : inputs.bytes();
+  const std::size_t input_bytes = full ? s.size_bytes() : inputs.bytes();
   state.counters["MB"] = static_cast<double>(input_bytes + mixture.bytes()) * 1e-6;
   set_num_threads(0);
 }
@@ -98,7 +103,7 @@ BENCHMARK(moe)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
     ->ArgNames({"threads", "input", "backward", "engine"})
-    ->ArgsProduct({{1, 2}, {256, 3072}, {0, 1}, {kFloat, kAvx512Bf16, kAmxBf16}});
+    ->ArgsProduct({{1, 2}, {256, 3072}, {0, 1}, {kFloat, kAvx512Bf16, kAmxBf16, kAmxFloat}});
 
 }  // namespace
 }  // namespace hyperllm::kernels

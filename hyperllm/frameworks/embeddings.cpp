@@ -135,7 +135,7 @@ class Moe : public Embeddings {
       semantic_ = torch::empty({rows, input});
       advise_huge_pages(semantic_.data_ptr(), semantic_.nbytes());
       semantic_.copy_(semantic).requires_grad_(options.tune_semantic);
-      state_ = c10::make_intrusive<MoeState>(semantic_, options, kernels::float_panels());
+      state_ = c10::make_intrusive<MoeState>(semantic_, options, kernels::fastest_float_panels());
     }
     const std::int64_t stacked = options.experts * (options.dim + 1);
     const double scale = 1 / std::sqrt(static_cast<double>(input));

@@ -92,6 +92,8 @@ HWY_EXPORT(swap_pairs);
 
 namespace {
 
+constexpr std::int64_t kNearDepth = 192;
+
 std::uint32_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
 
 std::uint32_t rounded(float value) {
@@ -138,13 +140,33 @@ const PanelEngine& bfloat16_panels(Bfloat16 kind) {
                  kind == Bfloat16::kAmx ? "bfloat16: this CPU or system has no AMX"
                                         : "bfloat16: this CPU has no AVX512-BF16");
   const PanelEngine& quads = float_panels();
-  static const PanelEngine portable{
-      "bfloat16, portable", true, quads.row_multiple, 1, quads.pack_rows, quads.pack_columns,
-      multiply_portable};
-  static const PanelEngine avx512{
-      "bfloat16, AVX512-BF16", true, quads.row_multiple, 1, quads.pack_rows, quads.pack_columns,
-      x86_multiply_avx512_bf16};
-  static const PanelEngine amx{"bfloat16, AMX", true, 16, 16, x86_pack_rows_amx, x86_pack_columns_amx,
+  const auto engine = [&quads](const char* name, auto multiply) {
+    return PanelEngine{name,
+                       true,
+                       quads.row_multiple,
+                       1,
+                       kNearDepth,
+                       kPanel,
+                       2,
+                       quads.pack_rows,
+                       quads.pack_columns,
+                       pack_panel_rows,
+                       pack_panel_columns,
+                       multiply};
+  };
+  static const PanelEngine portable = engine("bfloat16, portable", multiply_portable);
+  static const PanelEngine avx512 = engine("bfloat16, AVX512-BF16", x86_multiply_avx512_bf16);
+  static const PanelEngine amx{"bfloat16, AMX",
+                               true,
+                               16,
+                               16,
+                               kNearDepth,
+                               kPanel,
+                               2,
+                               x86_pack_rows_amx,
+                               x86_pack_columns_amx,
+                               pack_panel_rows,
+                               pack_panel_columns,
                                x86_multiply_amx};
   return kind == Bfloat16::kPortable ? portable : kind == Bfloat16::kAvx512 ? avx512 : amx;
 }

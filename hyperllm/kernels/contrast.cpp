@@ -12,6 +12,7 @@
 #include "hyperllm/kernels/contrast_amx.h"
 #include "hyperllm/kernels/contrast_tiles.h"
 #include "hyperllm/kernels/lorentz_pair.h"
+#include "hyperllm/kernels/panels_amx.h"
 
 namespace hyperllm::kernels {
 namespace {
@@ -237,7 +238,7 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
   if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
   Rows rows{a, b, x, y, target, dim, scale, unit_tau, std::vector<double>(count)};
   const Range range(a, b, unit_tau);
-  if (range.moderate && range.largest < WeightTables::kLargest && has_amx_contrast()) {
+  if (range.moderate && range.largest < WeightTables::kLargest && has_amx_parts()) {
     const WeightTables tables(unit_tau, range.largest);
     if (tables.weight.error < kWeightError && tables.slope.error < kSlopeError)
       return contrast_with_amx(rows, tables, grad_x, grad_y);

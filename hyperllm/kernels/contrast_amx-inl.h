@@ -2,29 +2,22 @@
 // hyperllm/kernels/contrast_amx.cpp only.
 #pragma once
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <cstdint>
 
 #include "hyperllm/base/scratch.h"
+#include "hyperllm/kernels/amx_parts-inl.h"
 #include "hyperllm/kernels/contrast_amx.h"
-
-#define HYPERLLM_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512bf16")))
 
 namespace hyperllm::kernels {
 namespace {
 
 constexpr std::int64_t kRows = AmxContrast::kTile;
-// Coordinates and columns come in multiples of this; so many columns are in work at a time.
-constexpr std::int64_t kBlock = 32;
+// Coordinates and columns come in multiples of kBlock; so many columns are in work at a time.
 constexpr std::int64_t kNear = 1024;  // columns whose points and sums stay in the second cache
 constexpr std::int64_t kBatch = 8;    // blocks of columns whose weights wait for the rows' gradients
-constexpr int kParts = 3, kWeightParts = 2;
-// An operand is packed into blocks of 16 x 16 pairs (1 KB): of the left matrix 16 rows of 32 elements, of the
-// right one 16 pairs of rows of 16 columns.
-constexpr std::int64_t kLine = 16, kBlockFloats = kLine * kLine, kWeightBlock = kWeightParts * kBlockFloats;
-constexpr std::int64_t kWeightsSize = kBlock * kRows;
+constexpr int kWeightParts = 2;
+constexpr std::int64_t kWeightBlock = kWeightParts * kBlockFloats, kWeightsSize = kBlock * kRows;
 
 std::int64_t blocks(std::int64_t count) { return (count + kBlock - 1) / kBlock; }
 std::int64_t padded(std::int64_t width) { return blocks(width) * kBlock; }
@@ -78,26 +71,6 @@ HYPERLLM_AMX inline void store_results(float* c, std::int64_t stride) {
   _tile_stored(3, c + kLine * stride + kLine, bytes);
 }
 
-// The nearest bfloat16, as a float; halves go away from zero.
-HYPERLLM_AMX inline __m512 nearest(__m512 value) {
-  const __m512i bits = _mm512_add_epi32(_mm512_castps_si512(value), _mm512_set1_epi32(0x8000));
-  return _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
-}
-// Lane by lane a pair: `low` in the low half. Both are bfloat16 as floats.
-HYPERLLM_AMX inline __m512 pairs(__m512 low, __m512 high) {
-  const __m512i shifted = _mm512_maskz_srli_epi32(0xFFFF, _mm512_castps_si512(low), 16);
-  return _mm512_castsi512_ps(_mm512_or_si512(shifted, _mm512_castps_si512(high)));
-}
-// 16 pairs of elements into the rows of `parts` blocks that are `stride` floats apart.
-HYPERLLM_AMX inline void store_parts(__m512 low, __m512 high, int parts, std::int64_t stride, float* out) {
-  for (int part = 0; part < parts; ++part, out += stride) {
-    const __m512 a = nearest(low), b = nearest(high);
-    _mm512_store_ps(out, pairs(a, b));
-    low = _mm512_sub_ps(low, a);
-    high = _mm512_sub_ps(high, b);
-  }
-}
-
 // One block of kBlock columns of y, rows of `width`, of which `count` exist. The others weigh
 // nothing for the rows, and for the scores they are the origin: a point, so that nothing overflows.
 HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t width, float* points,
@@ -108,28 +81,22 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
   std::fill(rows, rows + kBlock * all, 0.0f);
   for (std::int64_t j = 0; j < count; ++j) std::copy_n(y + j * width, width, rows + j * all);
   // Left operand of the rows' gradients: coordinates are rows, pairs of columns.
-  alignas(64) float even[kLine], odd[kLine];
-  for (std::int64_t k = 0; k < all; ++k) {
-    for (std::int64_t p = 0; p < kLine; ++p) {
-      even[p] = rows[2 * p * all + k];
-      odd[p] = rows[(2 * p + 1) * all + k];
-    }
-    store_parts(_mm512_load_ps(even), _mm512_load_ps(odd), kWeightParts, kBlockFloats,
-                transposed + k / kLine * kWeightBlock + k % kLine * kLine);
+  alignas(64) float turned[kWeightBlock];
+  for (std::int64_t k = 0; k < all; k += kLine, transposed += kWeightBlock) {
+    for (std::int64_t p = 0; p < kLine; ++p)
+      store_parts(_mm512_load_ps(rows + 2 * p * all + k), _mm512_load_ps(rows + (2 * p + 1) * all + k),
+                  kWeightParts, kBlockFloats, turned + p * kLine);
+    for (int part = 0; part < kWeightParts; ++part)
+      transpose_block(turned + part * kBlockFloats, transposed + part * kBlockFloats);
   }
   // Left operand of the scores: columns are rows, pairs of coordinates.
-  const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
-                odds = _mm512_or_si512(evens, _mm512_set1_epi32(1));
   for (std::int64_t j = 0; j < kBlock; ++j) {
     float* row = rows + j * all;
     if (j >= count) row[0] = 1;
-    for (std::int64_t b = 0; b < depth; ++b) {
-      const __m512 first = _mm512_load_ps(row + b * kBlock),
-                   second = _mm512_load_ps(row + b * kBlock + kLine);
-      store_parts(_mm512_permutex2var_ps(first, evens, second), _mm512_permutex2var_ps(first, odds, second),
-                  kParts, kBlockFloats,
-                  points + (j / kLine * depth + b) * kParts * kBlockFloats + j % kLine * kLine);
-    }
+    for (std::int64_t b = 0; b < depth; ++b)
+      store_row_parts(_mm512_load_ps(row + b * kBlock), _mm512_load_ps(row + b * kBlock + kLine), kParts,
+                      kBlockFloats,
+                      points + (j / kLine * depth + b) * kParts * kBlockFloats + j % kLine * kLine);
   }
 }
 
@@ -151,12 +118,6 @@ HYPERLLM_AMX void pack_rows(const float* x, std::int64_t count, std::int64_t wid
         store_parts(_mm512_load_ps(at), _mm512_load_ps(at + kRows), kParts, 4 * kBlockFloats,
                     packed + (b * kParts * 4 + i / kLine) * kBlockFloats + p * kLine);
       }
-}
-
-// `count` floats, at most 16; the others are zero.
-HYPERLLM_AMX inline __m512 load_some(const float* from, std::int64_t count) {
-  const auto mask = static_cast<__mmask16>(count >= kLine ? 0xFFFF : count <= 0 ? 0 : (1 << count) - 1);
-  return _mm512_maskz_loadu_ps(mask, from);
 }
 
 // The right operand of the columns' gradients: `count` rows of x, each times its share.

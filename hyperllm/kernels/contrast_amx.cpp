@@ -1,7 +1,5 @@
 #include "hyperllm/kernels/contrast_amx.h"
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -109,10 +107,6 @@ HYPERLLM_AMX void add(const float* from, std::int64_t count, double* sums) {
 }
 
 }  // namespace
-
-bool has_amx_contrast() {
-  return (hwy::SupportedTargets() & HWY_AVX3_DL) && x86_has_amx_bf16() && x86_has_avx512_bf16();
-}
 
 AmxContrast::AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns,
                          std::int64_t width, const WeightTables& tables)
@@ -236,7 +230,6 @@ void AmxContrast::add_column(std::int64_t j, std::span<double> sums) const {
 
 namespace hyperllm::kernels {
 
-bool has_amx_contrast() { return false; }
 AmxContrast::AmxContrast(const float*, std::int64_t, const float*, std::int64_t, std::int64_t,
                          const WeightTables& tables)
     : tables_(tables),

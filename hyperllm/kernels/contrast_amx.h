@@ -1,7 +1,7 @@
 // softmax_contrast on x86's tile registers (AMX): float32 products from bfloat16 parts. Internal to kernels/;
 // notation of hyperllm/kernels/contrast_tiles.h.
 //
-// A float is the sum of three bfloat16, each the rounded rest of those before. Inner products of points add
+// Parts: hyperllm/kernels/amx_parts-inl.h. Inner products of points add
 // up the six largest of the nine products of parts, which leaves the error of float32; sums over many
 // weighted points add up three, from two parts: each term then has a relative error of about 2^-17 of
 // alternating sign. All products are exact, all sums float32.
@@ -18,15 +18,11 @@
 
 namespace hyperllm::kernels {
 
-// Whether the CPU, the system and Highway's targets allow it: a test that takes targets away takes this away
-// too.
-bool has_amx_contrast();
-
 class AmxContrast {
  public:
   static constexpr std::int64_t kTile = 64;  // rows
 
-  // Nothing below may be called unless has_amx_contrast(). x: rows x width, y: columns x width, points of the
+  // Nothing below may be called unless has_amx_parts(). x: rows x width, y: columns x width, points of the
   // unit hyperboloid, time first; all -<x_i, y_j>_L in the range of the tables. x and tables must stay until
   // gradients has been called.
   AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns, std::int64_t width,

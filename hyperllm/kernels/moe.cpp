@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
@@ -25,14 +26,14 @@ inline void softmax(float* z, std::int64_t count) {
   for (std::int64_t k = 0; k < count; ++k) z[k] = static_cast<float>(z[k] / sum);
 }
 
-// z: rows of `stride` floats, W s on entry, gate probabilities and expert outputs on return. bias: `stride`
-// floats.
-HWY_ATTR void mix_rows(const MoeShape& shape, std::int64_t rows, std::int64_t stride, const float* bias,
-                       float* z, float* x) {
+// z: rows of `padded` floats, `stride` apart, W s on entry, gate probabilities and expert outputs on return.
+// bias: `padded` floats.
+HWY_ATTR void mix_rows(const MoeShape& shape, std::int64_t rows, std::int64_t padded, std::int64_t stride,
+                       const float* bias, float* z, float* x) {
   const hn::ScalableTag<float> d;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d)), dim = shape.output;
   for (std::int64_t row = 0; row < rows; ++row, z += stride, x += dim) {
-    for (std::int64_t j = 0; j < stride; j += lanes)
+    for (std::int64_t j = 0; j < padded; j += lanes)
       hn::Store(hn::Add(hn::Load(d, z + j), hn::Load(d, bias + j)), d, z + j);
     softmax(z, shape.experts);
     const float* outputs = z + shape.experts;
@@ -51,14 +52,15 @@ HWY_ATTR void mix_rows(const MoeShape& shape, std::int64_t rows, std::int64_t st
   }
 }
 
-// z: what mix_rows left. gradients: rows of `stride` floats, with respect to W s + b, zero beyond stacked().
-// bias_sum: `stride` floats, gets their sum. gate: scratch of `experts` floats.
-HWY_ATTR void unmix_rows(const MoeShape& shape, std::int64_t rows, std::int64_t stride, const float* z,
-                         const float* grad_x, float* gradients, float* bias_sum, float* gate) {
+// z: what mix_rows left. gradients: rows of `padded` floats, with respect to W s + b, zero beyond stacked().
+// bias_sum: `padded` floats, gets their sum. gate: scratch of `experts` floats.
+HWY_ATTR void unmix_rows(const MoeShape& shape, std::int64_t rows, std::int64_t padded, std::int64_t stride,
+                         const float* z, const float* grad_x, float* gradients, float* bias_sum,
+                         float* gate) {
   const hn::ScalableTag<float> d;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d)), dim = shape.output;
-  std::fill(bias_sum, bias_sum + stride, 0.0f);
-  for (std::int64_t row = 0; row < rows; ++row, z += stride, grad_x += dim, gradients += stride) {
+  std::fill(bias_sum, bias_sum + padded, 0.0f);
+  for (std::int64_t row = 0; row < rows; ++row, z += stride, grad_x += dim, gradients += padded) {
     double mean = 0;
     for (std::int64_t k = 0; k < shape.experts; ++k) {
       const float* output = z + shape.experts + k * dim;
@@ -81,8 +83,8 @@ HWY_ATTR void unmix_rows(const MoeShape& shape, std::int64_t rows, std::int64_t 
     }
     for (std::int64_t k = 0; k < shape.experts; ++k)
       gradients[k] = z[k] * (gate[k] - static_cast<float>(mean));
-    std::fill(gradients + shape.stacked(), gradients + stride, 0.0f);
-    for (std::int64_t j = 0; j < stride; j += lanes)
+    std::fill(gradients + shape.stacked(), gradients + padded, 0.0f);
+    for (std::int64_t j = 0; j < padded; j += lanes)
       hn::Store(hn::Add(hn::Load(d, bias_sum + j), hn::Load(d, gradients + j)), d, bias_sum + j);
   }
 }
@@ -98,10 +100,8 @@ HWY_EXPORT(unmix_rows);
 
 namespace {
 
-constexpr std::int64_t kDepth = 192;  // elements of k in a forward product: a panel of B fits into L1
-constexpr std::int64_t kChunk = 256;  // the same for the weight gradient, where k are rows (bfloat16: pairs)
 constexpr std::int64_t kRows = 192;   // of a forward block, which stays in L2 with its outputs
-constexpr std::int64_t kGroup = 4;    // panels of the weight gradient that are packed and summed together
+constexpr std::int64_t kGroup = 256;  // columns of the weight gradient that are packed and summed together
 constexpr std::int64_t kLine = 16;    // floats
 constexpr std::int64_t kRowsPadding = 32;  // rows that packing may round the last chunk up to
 
@@ -133,8 +133,11 @@ MoeInputs::MoeInputs(std::span<const float> s, std::int64_t rows, std::int64_t i
 Moe::Moe(const MoeShape& shape, const PanelEngine& engine)
     : shape_(shape),
       engine_(engine),
-      stride_(round_up(shape.stacked(), kLine)),
-      chunk_rows_(engine.pairs ? 2 * kChunk : kChunk) {}
+      panel_(engine.columns),
+      depth_(engine.near_depth),
+      stride_(round_up(shape.stacked(), 2 * kLine / std::gcd(engine.halves, std::int64_t{2}))),
+      kept_stride_(engine.packed_floats(stride_)),
+      chunk_rows_(engine.pairs ? 2 * engine.near_depth : engine.near_depth) {}
 
 std::size_t Moe::bytes() const {
   return packed_weights_.bytes() + rounded_weights_.bytes() + activations_.bytes() + bias_sums_.bytes() +
@@ -143,49 +146,52 @@ std::size_t Moe::bytes() const {
 
 // Depth chunk by depth chunk, the panels of all outputs.
 void Moe::pack_weights(std::span<const float> weights, std::int64_t depth) {
-  const std::int64_t stacked = shape_.stacked(), panels = blocks(stacked, kPanel),
-                     chunks = blocks(depth, kDepth);
+  const std::int64_t stacked = shape_.stacked(), panels = blocks(stacked, panel_),
+                     chunks = blocks(depth, depth_);
   const float* elements = weights.data();
   if (engine_.pairs) {
     float* rounded = rounded_weights_.get(static_cast<std::size_t>(stacked * depth));
-    parallel_ranges(stacked, kPanel, [&](std::int64_t begin, std::int64_t end) {
+    parallel_ranges(stacked, kLine, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k)
         round_to_pairs(&weights[k * shape_.input], shape_.input, rounded + k * depth);
     });
     elements = rounded;
   }
   float* packed =
-      packed_weights_.get(static_cast<std::size_t>(panels * kPanel * engine_.packed_depth(depth)));
+      packed_weights_.get(static_cast<std::size_t>(panels * panel_ * engine_.packed_depth(depth)));
   parallel_blocks(chunks * panels, [&](std::int64_t block) {
     const std::int64_t chunk = block / panels, panel = block % panels;
-    const std::int64_t k = std::min(kDepth, depth - chunk * kDepth), packed_k = engine_.packed_depth(k);
-    pack_panel_transposed(elements + panel * kPanel * depth + chunk * kDepth, depth, k,
-                          std::min(kPanel, stacked - panel * kPanel), packed_k,
-                          packed + (chunk * kDepth * panels + panel * packed_k) * kPanel);
+    const std::int64_t k = std::min(depth_, depth - chunk * depth_), packed_k = engine_.packed_depth(k);
+    engine_.pack_panel_transposed(
+        elements + panel * panel_ * depth + chunk * depth_, depth, k,
+        std::min(panel_, stacked - panel * panel_), packed_k,
+        packed + (engine_.packed_depth(chunk * depth_) * panels + panel * packed_k) * panel_);
   });
 }
 
 void Moe::forward(const MoeInputs& inputs, std::span<const float> weights, std::span<const float> bias,
                   std::span<float> x, bool keep) {
-  const std::int64_t depth = inputs.depth(), panels = blocks(shape_.stacked(), kPanel);
+  const std::int64_t depth = inputs.depth(), panels = blocks(shape_.stacked(), panel_);
   pack_weights(weights, depth);
   const float* packed_weights = packed_weights_.get(0);
   float* padded_bias = bias_.get(static_cast<std::size_t>(stride_));
   std::fill(std::copy(bias.begin(), bias.end(), padded_bias), padded_bias + stride_, 0.0f);
-  float* kept =
-      keep ? activations_.get(static_cast<std::size_t>((shape_.rows + kRowsPadding) * stride_)) : nullptr;
+  float* kept = keep ? activations_.get(static_cast<std::size_t>((shape_.rows + kRowsPadding) * kept_stride_))
+                     : nullptr;
   parallel_ranges(shape_.rows, kRows, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t rows = end - begin;
-    float* a = scratch(0, engine_.packed_size(kRows, kDepth));
-    float* z = kept ? kept + begin * stride_ : scratch(1, kRows * stride_);
-    for (std::int64_t at = 0; at < depth; at += kDepth) {
-      const std::int64_t k = std::min(kDepth, depth - at), packed_k = engine_.packed_depth(k);
+    float* a = scratch(0, engine_.packed_size(kRows, depth_));
+    const std::int64_t stride = kept ? kept_stride_ : stride_;
+    float* z = kept ? kept + begin * stride : scratch(1, kRows * stride);
+    for (std::int64_t at = 0; at < depth; at += depth_) {
+      const std::int64_t k = std::min(depth_, depth - at), packed_k = engine_.packed_depth(k);
       engine_.pack_rows(inputs.row(begin) + at, depth, rows, k, a);
       for (std::int64_t panel = 0; panel < panels; ++panel)
-        engine_.multiply(a, packed_weights + (at * panels + panel * packed_k) * kPanel, rows,
-                         std::min(kPanel, stride_ - panel * kPanel), k, z + panel * kPanel, stride_, at > 0);
+        engine_.multiply(a, packed_weights + (engine_.packed_depth(at) * panels + panel * packed_k) * panel_,
+                         rows, std::min(panel_, stride_ - panel * panel_), k, z + panel * panel_, stride,
+                         at > 0);
     }
-    HWY_DYNAMIC_DISPATCH(mix_rows)(shape_, rows, stride_, padded_bias, z, &x[begin * shape_.output]);
+    HWY_DYNAMIC_DISPATCH(mix_rows)(shape_, rows, stride_, stride, padded_bias, z, &x[begin * shape_.output]);
   });
   kept_ = keep || kept_;
 }
@@ -199,9 +205,9 @@ void Moe::gradients_before_linear(std::span<const float> weights, std::span<cons
   parallel_ranges(shape_.rows, chunk_rows_, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t rows = end - begin;
     float* gradients = scratch(0, chunk_rows_ * stride_ + shape_.experts);
-    float* z = activations + begin * stride_;
+    float* z = activations + begin * kept_stride_;
     HWY_DYNAMIC_DISPATCH(unmix_rows)
-    (shape_, rows, stride_, z, &grad_x[begin * shape_.output], gradients,
+    (shape_, rows, stride_, kept_stride_, z, &grad_x[begin * shape_.output], gradients,
      bias_sums + begin / chunk_rows_ * stride_, gradients + chunk_rows_ * stride_);
     if (!grad_s.empty())
       gemm(Transpose::kNo, Transpose::kNo, rows, shape_.input, stacked, 1, gradients, stride_, weights.data(),
@@ -231,29 +237,29 @@ void Moe::backward(const MoeInputs& inputs, std::span<const float> weights, std:
   // Each block owns columns of the gradient and sums over all rows: no partial sums, and an order that does
   // not depend on threads.
   const float* packed_gradients = activations_.get(0);
-  const std::int64_t stacked = shape_.stacked(), panels = blocks(shape_.input, kPanel);
-  const std::int64_t group = std::clamp<std::int64_t>(panels / 8, 1, kGroup);
-  const std::int64_t chunk_depth = engine_.packed_depth(kChunk);
+  const std::int64_t stacked = shape_.stacked(), panels = blocks(shape_.input, panel_);
+  const std::int64_t group = std::clamp<std::int64_t>(panels / 8, 1, kGroup / panel_);
+  const std::int64_t chunk_depth = engine_.packed_depth(depth_);
   parallel_ranges(panels, group, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t first = begin * kPanel, columns = std::min(shape_.input, end * kPanel) - first;
-    float* b = scratch(0, kGroup * chunk_depth * kPanel);
-    float* sums = scratch(1, kGroup * stacked * kPanel);
+    const std::int64_t first = begin * panel_, columns = std::min(shape_.input, end * panel_) - first;
+    float* b = scratch(0, kGroup * chunk_depth);
+    float* sums = scratch(1, kGroup * stacked);
     for (std::int64_t row = 0; row < shape_.rows; row += chunk_rows_) {
       const std::int64_t rows = std::min(chunk_rows_, shape_.rows - row);
       const std::int64_t k = engine_.pairs ? (rows + 1) / 2 : rows, depth = engine_.packed_depth(k);
       if (engine_.pairs)
         pack_row_pairs(inputs.row(row) + first / 2, inputs.depth(), rows, columns, depth, b);
       else
-        pack_panels(inputs.row(row) + first, inputs.depth(), rows, columns, depth, b);
+        engine_.pack_panels(inputs.row(row) + first, inputs.depth(), rows, columns, depth, b);
       for (std::int64_t panel = begin; panel < end; ++panel)
-        engine_.multiply(packed_gradients + row * stride_, b + (panel - begin) * depth * kPanel, stacked,
-                         kPanel, k, sums + (panel - begin) * stacked * kPanel, kPanel, row > 0);
+        engine_.multiply(packed_gradients + row * kept_stride_, b + (panel - begin) * depth * panel_, stacked,
+                         panel_, k, sums + (panel - begin) * stacked * panel_, panel_, row > 0);
     }
     for (std::int64_t panel = begin; panel < end; ++panel) {
-      const float* sum = sums + (panel - begin) * stacked * kPanel;
-      const std::int64_t width = std::min(kPanel, shape_.input - panel * kPanel);
+      const float* sum = sums + (panel - begin) * stacked * panel_;
+      const std::int64_t width = std::min(panel_, shape_.input - panel * panel_);
       for (std::int64_t k = 0; k < stacked; ++k)
-        std::copy_n(sum + k * kPanel, width, &grad_weights[k * shape_.input + panel * kPanel]);
+        std::copy_n(sum + k * panel_, width, &grad_weights[k * shape_.input + panel * panel_]);
     }
   });
 }

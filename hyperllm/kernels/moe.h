@@ -64,8 +64,10 @@ class Moe {
 
   MoeShape shape_;
   const PanelEngine& engine_;
-  std::int64_t stride_;      // of a row of activations
-  std::int64_t chunk_rows_;  // rows that one product of the weight gradient sums over
+  std::int64_t panel_, depth_;  // columns of its panels, and the k of one product
+  std::int64_t stride_;         // stacked(), padded
+  std::int64_t kept_stride_;    // of a row of activations, which become packed gradients
+  std::int64_t chunk_rows_;     // rows that one product of the weight gradient sums over
   bool kept_ = false;
   GrowingScratch packed_weights_, rounded_weights_, activations_, bias_sums_, bias_;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hyperllm/kernels/panels_amx.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "hyperllm/kernels/panels.cpp"
 // Arrays of vectors need a size known to the compiler; Arm falls back to NEON.
@@ -149,13 +151,25 @@ void multiply_quads(const float* a, const float* b, std::int64_t m, std::int64_t
 }  // namespace
 
 const PanelEngine& float_panels() {
-  static const PanelEngine engine{"float32",     false, kQuad, 1, pack_quads_of_rows, pack_quads_of_columns,
+  static const PanelEngine engine{"float32",
+                                  false,
+                                  kQuad,
+                                  1,
+                                  256,
+                                  kPanel,
+                                  2,
+                                  pack_quads_of_rows,
+                                  pack_quads_of_columns,
+                                  pack_panel_rows,
+                                  pack_panel_columns,
                                   multiply_quads};
   return engine;
 }
 
-void pack_panels(const float* source, std::int64_t stride, std::int64_t k, std::int64_t n, std::int64_t depth,
-                 float* packed) {
+const PanelEngine& fastest_float_panels() { return has_amx_parts() ? amx_float_panels() : float_panels(); }
+
+void pack_panel_rows(const float* source, std::int64_t stride, std::int64_t k, std::int64_t n,
+                     std::int64_t depth, float* packed) {
   const std::int64_t panels = (n + kPanel - 1) / kPanel;
   for (std::int64_t p = 0; p < k; ++p)
     for (std::int64_t panel = 0; panel < panels; ++panel) {
@@ -173,8 +187,8 @@ void pack_panels(const float* source, std::int64_t stride, std::int64_t k, std::
     std::fill(packed + (panel * depth + k) * kPanel, packed + (panel + 1) * depth * kPanel, 0.0f);
 }
 
-void pack_panel_transposed(const float* source, std::int64_t stride, std::int64_t k, std::int64_t n,
-                           std::int64_t depth, float* packed) {
+void pack_panel_columns(const float* source, std::int64_t stride, std::int64_t k, std::int64_t n,
+                        std::int64_t depth, float* packed) {
   std::fill(packed + k * kPanel, packed + depth * kPanel, 0.0f);
   for (std::int64_t j = 0; j < kPanel; ++j)
     for (std::int64_t p = 0; p < k; ++p) packed[p * kPanel + j] = j < n ? source[j * stride + p] : 0.0f;

@@ -10,6 +10,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/bfloat16.h"
+#include "hyperllm/kernels/panels_amx.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/points.h"
 
@@ -30,8 +31,14 @@ std::vector<Bfloat16> bfloat16_kinds() {
   return kinds;
 }
 
-std::vector<const PanelEngine*> engines() {
+std::vector<const PanelEngine*> float_engines() {
   std::vector<const PanelEngine*> all = {&float_panels()};
+  if (has_amx_parts()) all.push_back(&amx_float_panels());
+  return all;
+}
+
+std::vector<const PanelEngine*> engines() {
+  std::vector<const PanelEngine*> all = float_engines();
   for (Bfloat16 kind : bfloat16_kinds()) all.push_back(&bfloat16_panels(kind));
   return all;
 }
@@ -116,11 +123,12 @@ std::string text(const MoeShape& shape) {
 }
 
 TEST(Moe, IsTheFormulaInFloat64) {
-  for (const MoeShape& shape : shapes()) {
-    SCOPED_TRACE(text(shape));
-    const Problem problem(shape);
-    expect_near_float64(problem, results(problem, float_panels()), 1e-6, 1e-5);
-  }
+  for (const PanelEngine* engine : float_engines())
+    for (const MoeShape& shape : shapes()) {
+      SCOPED_TRACE(std::string(engine->name) + ", " + text(shape));
+      const Problem problem(shape);
+      expect_near_float64(problem, results(problem, *engine), 1e-6, 1e-5);
+    }
 }
 
 TEST(Moe, EveryInstructionSetGivesTheFormula) {
@@ -129,7 +137,7 @@ TEST(Moe, EveryInstructionSetGivesTheFormula) {
     for (const MoeShape& shape : {MoeShape{257, 301, 16, 49}, MoeShape{7, 33, 3, 5}}) {
       SCOPED_TRACE(std::string(hwy::TargetName(target)) + ", " + text(shape));
       const Problem problem(shape);
-      expect_near_float64(problem, results(problem, float_panels()), 1e-6, 1e-5);
+      expect_near_float64(problem, results(problem, fastest_float_panels()), 1e-6, 1e-5);
     }
     hwy::SetSupportedTargetsForTest(0);
   }
@@ -239,9 +247,10 @@ TEST(Moe, OneExpertIsALinearMap) {
 TEST(Panels, MultiplyExactly) {
   Random random(1, "integers");
   for (const PanelEngine* engine : engines())
-    for (std::int64_t m : {1, 4, 5, 16, 23})
-      for (std::int64_t n : {1, 16, 33, 48})
+    for (std::int64_t m : {1, 4, 5, 16, 23, 48, 70})
+      for (std::int64_t n : {1, 16, 21, 32, 33, 48})
         for (std::int64_t k : {1, 15, 40}) {
+          if (n > engine->columns) continue;
           const std::int64_t depth = engine->pairs ? 2 * k : k;
           const auto integers = [&](std::int64_t count) {
             Floats values(static_cast<std::size_t>(count));
@@ -258,9 +267,9 @@ TEST(Panels, MultiplyExactly) {
           };
           GrowingScratch packed_a, packed_b;
           float* pa = packed_a.get(static_cast<std::size_t>(engine->packed_size(m, k)));
-          float* pb = packed_b.get(static_cast<std::size_t>(kPanel * engine->packed_depth(k)));
+          float* pb = packed_b.get(static_cast<std::size_t>(engine->columns * engine->packed_depth(k)));
           engine->pack_rows(elements(a, m).data(), k, m, k, pa);
-          pack_panel_transposed(elements(b, n).data(), k, k, n, engine->packed_depth(k), pb);
+          engine->pack_panel_transposed(elements(b, n).data(), k, k, n, engine->packed_depth(k), pb);
           Floats c(static_cast<std::size_t>(m * (n + 3)), 100.0f);
           engine->multiply(pa, pb, m, n, k, c.data(), n + 3, false);
           engine->multiply(pa, pb, m, n, k, c.data(), n + 3, true);
