@@ -1,6 +1,7 @@
 // The contrast at Amazon-Beauty's size: 6,086 items, batches of 4,096, 49 dimensions. Each result is checked
 // before it is timed.
 #include <benchmark/benchmark.h>
+#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include "benchmarks/support/rates.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/contrast.h"
+#include "hyperllm/kernels/panels_amx.h"
 #include "tests/support/points.h"
 
 namespace hyperllm::kernels {
@@ -41,9 +43,24 @@ double contrast_of(const float* row, const Floats& y, std::int64_t target, doubl
   return positive + std::log(sum);
 }
 
+enum Without { kNothing, kAmx, kAvx512 };
+
+// Takes instruction sets away; false where there is nothing to take.
+bool take_away(Without without) {
+  hwy::SetSupportedTargetsForTest(0);
+  const std::int64_t all = hwy::SupportedTargets();
+  constexpr std::int64_t kAvx512Targets = HWY_AVX3 | HWY_AVX3_DL;
+  if (without == kAmx && !has_amx_parts()) return false;
+  if (without == kAvx512 && !(all & kAvx512Targets)) return false;
+  if (without != kNothing)
+    hwy::SetSupportedTargetsForTest(all & ~(without == kAmx ? std::int64_t{HWY_AVX3_DL} : kAvx512Targets));
+  return true;
+}
+
 // Arguments: threads, rows, columns, radius of the points in tenths: up to about 16 polynomials, beyond
-// closed forms.
+// closed forms; Without: the share is then one of the peak that is left.
 void contrast(benchmark::State& state) {
+  if (!take_away(static_cast<Without>(state.range(4)))) return state.SkipWithError("not on this CPU");
   set_num_threads(static_cast<int>(state.range(0)));
   const std::int64_t rows = state.range(1), columns = state.range(2);
   const double tau = 0.5, radius = static_cast<double>(state.range(3)) / 10;
@@ -60,16 +77,19 @@ void contrast(benchmark::State& state) {
   // Three products: distances, and the gradients of both sides.
   bench::set_rates(state, static_cast<int>(state.range(0)),
                    6.0 * static_cast<double>(rows * columns * (kDim + 1)));
+  take_away(kNothing);
 }
 
 #define HYPERLLM_KERNEL_BENCHMARK(name) BENCHMARK(name)->Unit(benchmark::kMillisecond)->UseRealTime()
 
 HYPERLLM_KERNEL_BENCHMARK(contrast)
-    ->ArgNames({"threads", "rows", "columns", "radius"})
-    ->Args({1, kItems, kItems, 15})
-    ->Args({2, kItems, kItems, 15})
-    ->Args({2, kItems, kItems, 30})
-    ->Args({2, kBatch, kItems, 15});
+    ->ArgNames({"threads", "rows", "columns", "radius", "without"})
+    ->Args({1, kItems, kItems, 15, kNothing})
+    ->Args({2, kItems, kItems, 15, kNothing})
+    ->Args({2, kItems, kItems, 15, kAmx})
+    ->Args({2, kItems, kItems, 15, kAvx512})
+    ->Args({2, kItems, kItems, 30, kNothing})
+    ->Args({2, kBatch, kItems, 15, kNothing});
 
 }  // namespace
 }  // namespace hyperllm::kernels

@@ -1,10 +1,13 @@
 // Rates of a kernel as counters: GFLOP/s, and the share of the multiply-add peak that the same process
-// measures first, on as many threads.
+// measures first, on as many threads, with the same instruction set.
 #pragma once
 
 #include <benchmark/benchmark.h>
+#include <hwy/targets.h>
 
+#include <cstdint>
 #include <map>
+#include <utility>
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/ceilings.h"
@@ -12,8 +15,8 @@
 namespace hyperllm::bench {
 
 inline double fma_peak(int threads) {
-  static std::map<int, double> known;
-  const auto [at, unknown] = known.try_emplace(threads);
+  static std::map<std::pair<int, std::int64_t>, double> known;
+  const auto [at, unknown] = known.try_emplace({threads, hwy::SupportedTargets()});
   if (unknown) {
     set_num_threads(threads);
     at->second = kernels::measure_fma_gflops();
