@@ -7,8 +7,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "hyperllm/kernels/panels.cpp"
-// Arrays of vectors need a size known to the compiler; Arm falls back to NEON.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 // clang-format off: foreach_target.h must come first
 #include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>

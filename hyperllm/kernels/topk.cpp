@@ -12,8 +12,6 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/topk_block.h"
 
-// Accumulators live in arrays, which vectors without a fixed size cannot.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "hyperllm/kernels/topk.cpp"
 // clang-format off: foreach_target.h must come first
