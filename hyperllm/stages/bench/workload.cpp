@@ -23,6 +23,11 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// As before every step: adding to those of the repetition before would be work that training does not have.
+void forget_gradients(std::initializer_list<Tensor> leaves) {
+  for (const Tensor& leaf : leaves) leaf.mutable_grad() = Tensor();
+}
+
 }  // namespace
 
 double median_seconds(double budget, const std::function<void()>& body) {
@@ -105,6 +110,7 @@ double Workload::contrast() {
   std::vector<std::int64_t> same(rows);
   std::iota(same.begin(), same.end(), std::int64_t{0});
   const double seconds = median_seconds(options_.seconds, [&] {
+    forget_gradients({x, y});
     manifold::softmax_contrast(x, y, same, manifold::Curvature(1), kTau).backward();
   });
   return seconds * static_cast<double>(wanted) / static_cast<double>(rows);
@@ -114,8 +120,10 @@ double Workload::propagation() {
   const auto one = [&](const graph::GraphPtr& graph) {
     const Tensor x = torch::full({graph->nodes(), options_.dim}, 0.01F).requires_grad_(true);
     const Tensor ones = torch::ones_like(x);
-    return median_seconds(options_.seconds / 2,
-                          [&] { graph::propagate_sum(graph, x, options_.layers).backward(ones); });
+    return median_seconds(options_.seconds / 2, [&] {
+      forget_gradients({x});
+      graph::propagate_sum(graph, x, options_.layers).backward(ones);
+    });
   };
   return one(user_item_) + (tag_graph_ ? one(tag_graph_) : 0);
 }
@@ -125,6 +133,7 @@ double Workload::triplets() {
     const Tensor h = frameworks::uniform_tangents(nodes, options_.dim, kScale, Random(kSeed, "triplets"))
                          .requires_grad_(true);
     return median_seconds(options_.seconds / 4, [&] {
+      forget_gradients({h});
       for (const manifold::Triplets* triplets : batch)
         backbone_->ranking_loss(h, *triplets, kMargin).backward();
     });
