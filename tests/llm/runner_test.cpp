@@ -168,7 +168,7 @@ void expect_unavailable(const std::function<void()>& body, const std::string& wo
 }
 
 TEST_F(Running, HopelessServersStopTheRunWithTheReason) {
-  int status = 401;
+  std::atomic<int> status = 401;
   FakeServer server([&](const FakeRequest&) {
     return FakeAnswer{.status = status, .body = R"({"error": {"message": "because"}})"};
   });
