@@ -16,6 +16,8 @@ namespace {
 constexpr std::int64_t kLine = 16, kBlockFloats = kLine * kLine, kBlock = 2 * kLine;
 constexpr int kParts = 3;
 
+std::int64_t blocks(std::int64_t count) { return (count + kBlock - 1) / kBlock; }
+
 // The nearest bfloat16, as a float; halves go away from zero.
 HYPERLLM_AMX inline __m512 nearest(__m512 value) {
   const __m512i bits = _mm512_add_epi32(_mm512_castps_si512(value), _mm512_set1_epi32(0x8000));
@@ -43,6 +45,25 @@ HYPERLLM_AMX inline void store_row_parts(__m512 first, __m512 second, int parts,
                 odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
   store_parts(_mm512_permutex2var_ps(first, even, second), _mm512_permutex2var_ps(first, odd, second), parts,
               stride, out);
+}
+
+// The six largest of the nine products of parts. Each pair differs from the one before by one side, but for
+// one: left(part) and right(part) load operands, multiply() takes what is loaded.
+template <class Left, class Right, class Multiply>
+HYPERLLM_AMX inline void six_products(const Left& left, const Right& right, const Multiply& multiply) {
+  left(0);
+  right(0);
+  multiply();
+  right(2);
+  multiply();
+  right(1);
+  multiply();
+  left(1);
+  multiply();
+  right(0);
+  multiply();
+  left(2);
+  multiply();
 }
 
 // `count` floats, at most 16; the others are zero.

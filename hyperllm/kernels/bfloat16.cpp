@@ -141,33 +141,27 @@ const PanelEngine& bfloat16_panels(Bfloat16 kind) {
                                         : "bfloat16: this CPU has no AVX512-BF16");
   const PanelEngine& quads = float_panels();
   const auto engine = [&quads](const char* name, auto multiply) {
-    return PanelEngine{name,
-                       true,
-                       quads.row_multiple,
-                       1,
-                       kNearDepth,
-                       kPanel,
-                       2,
-                       quads.pack_rows,
-                       quads.pack_columns,
-                       pack_panel_rows,
-                       pack_panel_columns,
-                       multiply};
+    PanelEngine pairs = quads;
+    pairs.name = name;
+    pairs.pairs = true;
+    pairs.near_depth = kNearDepth;
+    pairs.multiply = multiply;
+    return pairs;
   };
   static const PanelEngine portable = engine("bfloat16, portable", multiply_portable);
   static const PanelEngine avx512 = engine("bfloat16, AVX512-BF16", x86_multiply_avx512_bf16);
-  static const PanelEngine amx{"bfloat16, AMX",
-                               true,
-                               16,
-                               16,
-                               kNearDepth,
-                               kPanel,
-                               2,
-                               x86_pack_rows_amx,
-                               x86_pack_columns_amx,
-                               pack_panel_rows,
-                               pack_panel_columns,
-                               x86_multiply_amx};
+  static const PanelEngine amx{.name = "bfloat16, AMX",
+                               .pairs = true,
+                               .row_multiple = 16,
+                               .depth_multiple = 16,
+                               .near_depth = kNearDepth,
+                               .columns = kPanel,
+                               .halves = 2,
+                               .pack_rows = x86_pack_rows_amx,
+                               .pack_columns = x86_pack_columns_amx,
+                               .pack_panels = pack_panel_rows,
+                               .pack_panel_transposed = pack_panel_columns,
+                               .multiply = x86_multiply_amx};
   return kind == Bfloat16::kPortable ? portable : kind == Bfloat16::kAvx512 ? avx512 : amx;
 }
 

@@ -19,7 +19,6 @@ constexpr std::int64_t kBatch = 8;    // blocks of columns whose weights wait fo
 constexpr int kWeightParts = 2;
 constexpr std::int64_t kWeightBlock = kWeightParts * kBlockFloats, kWeightsSize = kBlock * kRows;
 
-std::int64_t blocks(std::int64_t count) { return (count + kBlock - 1) / kBlock; }
 std::int64_t padded(std::int64_t width) { return blocks(width) * kBlock; }
 
 // Sizes of packed operands, in floats.
@@ -160,20 +159,7 @@ HYPERLLM_AMX void scores(const float* points, const float* rows, std::int64_t wi
       const auto take_right = [&](int part) HYPERLLM_AMX {
         load_right(right + part * 4 * kBlockFloats, right + (part * 4 + 1) * kBlockFloats);
       };
-      // Each pair of parts differs from the one before by one side, but for one.
-      take_left(0);
-      take_right(0);
-      multiply(work);
-      take_right(2);
-      multiply(work);
-      take_right(1);
-      multiply(work);
-      take_left(1);
-      multiply(work);
-      take_right(0);
-      multiply(work);
-      take_left(2);
-      multiply(work);
+      six_products(take_left, take_right, [&]() HYPERLLM_AMX { multiply(work); });
     }
     store_results(v + i, kRows);
   }

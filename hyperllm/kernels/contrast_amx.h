@@ -22,9 +22,9 @@ class AmxContrast {
  public:
   static constexpr std::int64_t kTile = 64;  // rows
 
-  // Nothing below may be called unless has_amx_parts(). x: rows x width, y: columns x width, points of the
-  // unit hyperboloid, time first; all -<x_i, y_j>_L in the range of the tables. x and tables must stay until
-  // gradients has been called.
+  // Nothing below may be called unless has_amx_parts() (hyperllm/kernels/panels_amx.h). x: rows x width, y:
+  // columns x width, points of the unit hyperboloid, time first; all -<x_i, y_j>_L in the range of the
+  // tables. x and tables must stay until gradients has been called.
   AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns, std::int64_t width,
               const WeightTables& tables);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
@@ -100,9 +99,10 @@ HWY_EXPORT(unmix_rows);
 
 namespace {
 
-constexpr std::int64_t kRows = 192;   // of a forward block, which stays in L2 with its outputs
-constexpr std::int64_t kGroup = 256;  // columns of the weight gradient that are packed and summed together
-constexpr std::int64_t kLine = 16;    // floats
+constexpr std::int64_t kRows = 192;    // of a forward block, which stays in L2 with its outputs
+constexpr std::int64_t kGroup = 256;   // columns of the weight gradient that are packed and summed together
+constexpr std::int64_t kLine = 16;     // floats
+constexpr std::int64_t kRowLines = 2;  // rows come in pairs of lines, so that packed ones fill lines too
 constexpr std::int64_t kRowsPadding = 32;  // rows that packing may round the last chunk up to
 
 std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
@@ -135,7 +135,7 @@ Moe::Moe(const MoeShape& shape, const PanelEngine& engine)
       engine_(engine),
       panel_(engine.columns),
       depth_(engine.near_depth),
-      stride_(round_up(shape.stacked(), 2 * kLine / std::gcd(engine.halves, std::int64_t{2}))),
+      stride_(round_up(shape.stacked(), kRowLines * kLine)),
       kept_stride_(engine.packed_floats(stride_)),
       chunk_rows_(engine.pairs ? 2 * engine.near_depth : engine.near_depth) {}
 

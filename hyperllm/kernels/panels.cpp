@@ -149,18 +149,18 @@ void multiply_quads(const float* a, const float* b, std::int64_t m, std::int64_t
 }  // namespace
 
 const PanelEngine& float_panels() {
-  static const PanelEngine engine{"float32",
-                                  false,
-                                  kQuad,
-                                  1,
-                                  256,
-                                  kPanel,
-                                  2,
-                                  pack_quads_of_rows,
-                                  pack_quads_of_columns,
-                                  pack_panel_rows,
-                                  pack_panel_columns,
-                                  multiply_quads};
+  static const PanelEngine engine{.name = "float32",
+                                  .pairs = false,
+                                  .row_multiple = kQuad,
+                                  .depth_multiple = 1,
+                                  .near_depth = 256,
+                                  .columns = kPanel,
+                                  .halves = 2,
+                                  .pack_rows = pack_quads_of_rows,
+                                  .pack_columns = pack_quads_of_columns,
+                                  .pack_panels = pack_panel_rows,
+                                  .pack_panel_transposed = pack_panel_columns,
+                                  .multiply = multiply_quads};
   return engine;
 }
 

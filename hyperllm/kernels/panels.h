@@ -42,7 +42,7 @@ struct PanelEngine {
   std::int64_t packed_size(std::int64_t m, std::int64_t k) const {
     return (m + row_multiple - 1) / row_multiple * row_multiple * packed_depth(k);
   }
-  // Floats that a row of `count` elements takes: the whole packed rows of A, a multiple of depth_multiple.
+  // Floats that `count` elements take when they are packed; count * halves must be even.
   std::int64_t packed_floats(std::int64_t count) const { return count * halves / 2; }
   // Rows of `columns` floats of a packed panel of B.
   std::int64_t packed_depth(std::int64_t k) const {

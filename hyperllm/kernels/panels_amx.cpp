@@ -13,10 +13,8 @@ namespace hyperllm::kernels {
 namespace {
 
 constexpr std::int64_t kColumns = 2 * kLine;  // of a panel
-constexpr std::int64_t kFewRows = 256;
+constexpr std::int64_t kFewRows = 256;        // of A, which then fit into the second cache
 constexpr std::int64_t kLeftBlock = kParts * kBlockFloats, kRightBlock = kColumns / kLine * kLeftBlock;
-
-std::int64_t blocks(std::int64_t k) { return (k + kBlock - 1) / kBlock; }
 
 // Tiles of 16 rows; of each, block by block, its parts.
 HYPERLLM_AMX void pack_rows(const float* source, std::int64_t stride, std::int64_t m, std::int64_t k,
@@ -119,21 +117,8 @@ HYPERLLM_AMX void tiles(const float* a, const float* b, std::int64_t count, floa
       if constexpr (kR > 1) _tile_dpbf16ps(2, 5, 6);
       if constexpr (kR > 1 && kV > 1) _tile_dpbf16ps(3, 5, 7);
     };
-    // Each pair of parts differs from the one before by one side, but for one.
-    take_left(0);
-    take_right(0);
-    multiply();
-    take_right(2);
-    multiply();
-    take_right(1);
-    multiply();
     ahead.fetch();
-    take_left(1);
-    multiply();
-    take_right(0);
-    multiply();
-    take_left(2);
-    multiply();
+    six_products(take_left, take_right, multiply);
   }
   _tile_stored(0, c, bytes);
   if constexpr (kV > 1) _tile_stored(1, c + kLine, bytes);
@@ -176,18 +161,18 @@ bool has_amx_parts() {
 }
 
 const PanelEngine& amx_float_panels() {
-  static const PanelEngine engine{"float32, AMX",
-                                  false,
-                                  kLine,
-                                  kBlock,
-                                  4 * kBlock,
-                                  kColumns,
-                                  kParts,
-                                  pack_rows,
-                                  pack_columns,
-                                  pack_panels,
-                                  pack_panel_transposed,
-                                  multiply};
+  static const PanelEngine engine{.name = "float32, AMX",
+                                  .pairs = false,
+                                  .row_multiple = kLine,
+                                  .depth_multiple = kBlock,
+                                  .near_depth = 4 * kBlock,
+                                  .columns = kColumns,
+                                  .halves = kParts,
+                                  .pack_rows = pack_rows,
+                                  .pack_columns = pack_columns,
+                                  .pack_panels = pack_panels,
+                                  .pack_panel_transposed = pack_panel_transposed,
+                                  .multiply = multiply};
   return engine;
 }
 
