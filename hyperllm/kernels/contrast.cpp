@@ -30,9 +30,9 @@ struct Packed {
       : width(dim + 1), rows(padded * width), time(points.size() / dim) {
     const auto count = static_cast<std::int64_t>(time.size());
     parallel_ranges(count, 512, [&](std::int64_t begin, std::int64_t end) {
+      time_coordinates(points.data() + begin * dim, end - begin, dim, scale, &time[begin]);
       for (std::int64_t i = begin; i < end; ++i) {
         const float* point = points.data() + i * dim;
-        time[i] = time_coordinate(point, dim, scale);
         float* packed = rows.data() + i * width;
         packed[0] = static_cast<float>(time[i]);
         for (std::int64_t k = 0; k < dim; ++k) packed[k + 1] = static_cast<float>(point[k] * scale);
@@ -55,20 +55,29 @@ void finish_gradient(const double* sums, const float* point, double time, std::i
     grad[k] = static_cast<float>(scale * (sums[0] / time * (point[k] * scale) - sums[k + 1]));
 }
 
-// Which polynomials serve: v = -<x,y>_L is largest for points on opposite sides of the origin, and no
-// exponent may leave the range of float.
-struct Range {
-  double largest;
-  bool moderate;
+// Which polynomials serve, of those that the processor has a use for; at most one of them does.
+struct Tables {
+  std::optional<WeightTable> weights;
+  std::optional<DistanceTable> distances;
 
-  Range(const Packed& a, const Packed& b, double unit_tau) {
+  Tables(const Packed& a, const Packed& b, double unit_tau) {
+    // As good as DistanceTable; of alternating sign.
+    constexpr double kWeightError = 1.6e-6, kSlopeError = 3e-5;
+    // Below, the rounding of scaled points would be felt: it costs one more last digit of v than the others.
+    constexpr double kSmallestTau = 0.25;
+    // v = -<x,y>_L is largest for points on opposite sides of the origin. No exponent may leave the range of
+    // float.
     const double distance = std::acosh(a.farthest) + std::acosh(b.farthest);
-    largest = std::cosh(distance) * 1.001;
-    moderate = distance * distance / unit_tau <= 80;
+    if (distance * distance / unit_tau > 80) return;
+    const double largest = std::cosh(distance) * 1.001;
+    if (unit_tau >= kSmallestTau && (has_amx_parts() || contrast_has_weight_table())) {
+      weights.emplace(unit_tau, largest);
+      if (weights->error < kWeightError && weights->slope_error < kSlopeError) return;
+      weights.reset();
+    }
+    if (largest < DistanceTable::kLargest && contrast_has_distance_table()) distances.emplace(unit_tau);
   }
 };
-// As good as DistanceTable; of alternating sign.
-constexpr double kWeightError = 1.6e-6, kSlopeError = 3e-5;
 
 // What a tile of rows needs.
 struct Tile {
@@ -106,39 +115,43 @@ struct Rows {
   double scale, unit_tau;
   std::vector<double> weight;  // of the row's positive pair
 
-  // The loss of row `row` whose sum is z exp(shift / tau).
-  double loss(std::int64_t row, double z, double shift) {
-    const std::int64_t t = target[row];
-    const PairDistance positive = pair_distance(
-        half_squared_chord(x.data() + row * dim, y.data() + t * dim, dim, a.time[row], b.time[t], scale));
-    weight[row] = positive.slope / unit_tau;
-    return (positive.squared - shift) / unit_tau + std::log(z);
+  // The losses of at most kTileRows rows [begin, end), whose sums are z exp(shift / tau).
+  double loss(std::int64_t begin, std::int64_t end, const double* z, const double* shift) {
+    double chords[kTileRows], sum = 0;
+    half_squared_chords(x.data() + begin * dim, &a.time[begin], end - begin, y.data(), b.time.data(),
+                        &target[begin], dim, scale, chords);
+    for (std::int64_t i = 0; i < end - begin; ++i) {
+      const PairDistance positive = pair_distance(chords[i]);
+      weight[begin + i] = positive.slope / unit_tau;
+      sum += (positive.squared - (shift ? shift[i] : 0)) / unit_tau + std::log(z[i]);
+    }
+    return sum;
   }
 
-  // From share * row_sums[k * stride], the weighted sum of the columns.
-  void finish(std::int64_t row, double share, const double* row_sums, std::int64_t stride,
-              std::span<double> sums, std::span<float> grad_x) const {
-    for (std::int64_t k = 0; k <= dim; ++k)
-      sums[k] = share * row_sums[k * stride] + weight[row] * b.row(target[row])[k];
+  // From share * row_sums, the weighted sum of the columns; `sums` is scratch.
+  void finish(std::int64_t row, double share, const double* row_sums, std::span<double> sums,
+              std::span<float> grad_x) const {
+    const float* of_target = b.row(target[row]);
+    for (std::int64_t k = 0; k <= dim; ++k) sums[k] = share * row_sums[k] + weight[row] * of_target[k];
     finish_gradient(sums.data(), x.data() + row * dim, a.time[row], dim, scale, grad_x.data() + row * dim);
   }
 };
 
-// add_column(j, sums) adds the weighted sum of the rows.
-template <class AddColumn>
-void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumn& add_column) {
-  const auto columns = static_cast<std::int64_t>(rows.b.time.size());
+// add_columns(begin, end, sums) adds the weighted sums of the rows.
+template <class AddColumns>
+void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumns& add_columns) {
+  const auto columns = static_cast<std::int64_t>(rows.b.time.size()), width = rows.dim + 1;
   const Positives positives(rows.target, columns);
-  parallel_ranges(columns, 256, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<double> sums(rows.dim + 1);
+  parallel_ranges(columns, 64, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> sums((end - begin) * width);
+    add_columns(begin, end, sums.data());
     for (std::int64_t j = begin; j < end; ++j) {
-      std::fill(sums.begin(), sums.end(), 0.0);
-      add_column(j, sums);
+      double* of_column = &sums[(j - begin) * width];
       for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
         const std::int64_t row = positives.rows[at];
-        for (std::int64_t k = 0; k <= rows.dim; ++k) sums[k] += rows.weight[row] * rows.a.row(row)[k];
+        for (std::int64_t k = 0; k < width; ++k) of_column[k] += rows.weight[row] * rows.a.row(row)[k];
       }
-      finish_gradient(sums.data(), rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
+      finish_gradient(of_column, rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
                       grad_y.data() + j * rows.dim);
     }
   });
@@ -148,19 +161,17 @@ double sum_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-double contrast_with_amx(Rows& rows, const WeightTables& tables, std::span<float> grad_x,
+double contrast_with_amx(Rows& rows, const WeightTable& table, std::span<float> grad_x,
                          std::span<float> grad_y) {
   constexpr std::int64_t kTile = AmxContrast::kTile;
   const auto count = static_cast<std::int64_t>(rows.a.time.size()),
              columns = static_cast<std::int64_t>(rows.b.time.size()), width = rows.dim + 1;
-  AmxContrast contrast(rows.a.rows.data(), count, rows.b.rows.data(), columns, width, tables);
+  AmxContrast contrast(rows.a.rows.data(), count, rows.b.rows.data(), columns, width, table);
   std::vector<double> z(count), share(count), tile_loss((count + kTile - 1) / kTile);
   contrast.weight_sums(z);
   parallel_ranges(count, kTile, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      tile_loss[begin / kTile] += rows.loss(row, z[row], 0);
-      share[row] = 1 / z[row];
-    }
+    tile_loss[begin / kTile] = rows.loss(begin, end, &z[begin], nullptr);
+    for (std::int64_t row = begin; row < end; ++row) share[row] = 1 / z[row];
   });
   if (grad_x.empty()) return sum_of(tile_loss);
   contrast.gradients(share);
@@ -168,14 +179,15 @@ double contrast_with_amx(Rows& rows, const WeightTables& tables, std::span<float
     std::vector<double> row_sums(width * kTile), sums(width);
     contrast.row_sums(begin / kTile, row_sums.data());
     for (std::int64_t row = begin; row < end; ++row)
-      rows.finish(row, share[row], row_sums.data() + AmxContrast::position(row - begin), kTile, sums, grad_x);
+      rows.finish(row, share[row], row_sums.data() + (row - begin) * width, sums, grad_x);
   });
-  finish_columns(rows, grad_y, [&](std::int64_t j, std::span<double> sums) { contrast.add_column(j, sums); });
+  finish_columns(rows, grad_y, [&](std::int64_t begin, std::int64_t end, double* sums) {
+    contrast.add_columns(begin, end, sums);
+  });
   return sum_of(tile_loss);
 }
 
-double contrast_by_tiles(Rows& rows, const std::optional<DistanceTable>& table, std::span<float> grad_x,
-                         std::span<float> grad_y) {
+double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad_x, std::span<float> grad_y) {
   const auto count = static_cast<std::int64_t>(rows.a.time.size());
   const ContrastShape shape{static_cast<std::int64_t>(rows.b.time.size()), rows.dim + 1};
   const bool with_grad = !grad_x.empty();
@@ -187,6 +199,7 @@ double contrast_by_tiles(Rows& rows, const std::optional<DistanceTable>& table, 
   std::vector<float> origin(shape.width, 0.0f);
   origin[0] = 1;
   std::vector<std::optional<ContrastSums>> column_sums(lanes);
+  const float scale = tables.weights ? static_cast<float>(tables.weights->scale) : 1.0f;
 
   parallel_blocks(std::min(lanes, tiles), [&](std::int64_t lane) {
     Tile own(shape);
@@ -195,32 +208,35 @@ double contrast_by_tiles(Rows& rows, const std::optional<DistanceTable>& table, 
     std::vector<double> sums(shape.width);
     for (std::int64_t block = lane; block < tiles; block += lanes) {
       const std::int64_t begin = block * kTileRows, in_tile = std::min(kTileRows, count - begin);
-      for (std::int64_t k = 0; k < shape.width; ++k)
-        for (std::int64_t i = 0; i < kTileRows; ++i)
-          own.rows[k * kTileRows + i] =
-              (k == 0 ? 1 : -1) * (i < in_tile ? rows.a.row(begin + i) : origin.data())[k];
-      const ContrastRows tile{own.rows, rows.b.rows.data(), rows.unit_tau, table ? &*table : nullptr};
+      for (std::int64_t i = 0; i < kTileRows; ++i) {
+        const float* row = i < in_tile ? rows.a.row(begin + i) : origin.data();
+        own.rows[i] = scale * row[0];
+        for (std::int64_t k = 1; k < shape.width; ++k) own.rows[k * kTileRows + i] = -scale * row[k];
+      }
+      const ContrastRows tile{own.rows, rows.b.rows.data(), rows.unit_tau,
+                              tables.weights ? &*tables.weights : nullptr,
+                              tables.distances ? &*tables.distances : nullptr};
       const double unit =
           contrast_rows(shape, tile, columns, own.q, z, shift, with_grad ? own.row_sums.data() : nullptr);
-      for (std::int64_t i = 0; i < in_tile; ++i) {
-        tile_loss[block] += rows.loss(begin + i, z[i], shift[i]);
-        share[i] = unit / z[i];
-      }
+      tile_loss[block] = rows.loss(begin, begin + in_tile, z, shift);
+      for (std::int64_t i = 0; i < in_tile; ++i) share[i] = unit / z[i];
       if (!with_grad) continue;
-      for (std::int64_t i = 0; i < kTileRows; ++i)
+      for (std::int64_t i = 0; i < kTileRows; ++i) {
+        const float* row = rows.a.row(begin + std::min(i, in_tile - 1));
+        const double of_row = i < in_tile ? share[i] : 0;
         for (std::int64_t k = 0; k < shape.width; ++k)
-          own.scaled[i * shape.width + k] =
-              i < in_tile ? static_cast<float>(share[i] * rows.a.row(begin + i)[k]) : 0;
+          own.scaled[i * shape.width + k] = static_cast<float>(of_row * row[k]);
+      }
       columns->add(own.scaled);
       for (std::int64_t i = 0; i < in_tile; ++i)
-        rows.finish(begin + i, share[i], own.row_sums.data() + i, kTileRows, sums, grad_x);
+        rows.finish(begin + i, share[i], own.row_sums.data() + i * shape.width, sums, grad_x);
     }
     if (with_grad) columns->finish(own.q);
   });
   if (with_grad)
-    finish_columns(rows, grad_y, [&](std::int64_t j, std::span<double> sums) {
+    finish_columns(rows, grad_y, [&](std::int64_t begin, std::int64_t end, double* sums) {
       for (const std::optional<ContrastSums>& lane : column_sums)
-        if (lane) lane->add_row(j, sums);
+        if (lane) lane->add_to(begin, end, sums);
     });
   return sum_of(tile_loss);
 }
@@ -237,15 +253,9 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
   const Packed a(x, dim, scale, count), b(y, dim, scale, ContrastShape{columns, dim + 1}.padded());
   if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
   Rows rows{a, b, x, y, target, dim, scale, unit_tau, std::vector<double>(count)};
-  const Range range(a, b, unit_tau);
-  if (range.moderate && range.largest < WeightTables::kLargest && has_amx_parts()) {
-    const WeightTables tables(unit_tau, range.largest);
-    if (tables.weight.error < kWeightError && tables.slope.error < kSlopeError)
-      return contrast_with_amx(rows, tables, grad_x, grad_y);
-  }
-  std::optional<DistanceTable> table;
-  if (range.moderate && range.largest < DistanceTable::kLargest) table.emplace(unit_tau);
-  return contrast_by_tiles(rows, table, grad_x, grad_y);
+  const Tables tables(a, b, unit_tau);
+  return tables.weights && has_amx_parts() ? contrast_with_amx(rows, *tables.weights, grad_x, grad_y)
+                                           : contrast_by_tiles(rows, tables, grad_x, grad_y);
 }
 
 }  // namespace hyperllm::kernels

@@ -20,15 +20,19 @@ constexpr int kWeightParts = 2;
 constexpr std::int64_t kWeightBlock = kWeightParts * kBlockFloats, kWeightsSize = kBlock * kRows;
 
 std::int64_t padded(std::int64_t width) { return blocks(width) * kBlock; }
+// Scores have one more coordinate, whose product is WeightTable's shift. The unit adds up even and odd
+// coordinates apart: as the next even one after the time, it takes away what is large before more is rounded.
+constexpr std::int64_t kShift = 2;
+std::int64_t score_depth(std::int64_t width) { return blocks(width + 1); }
 
 // Sizes of packed operands, in floats.
 std::int64_t points_size(std::int64_t columns, std::int64_t width) {
-  return blocks(columns) * 2 * blocks(width) * kParts * kBlockFloats;
+  return blocks(columns) * 2 * score_depth(width) * kParts * kBlockFloats;
 }
 std::int64_t transposed_size(std::int64_t columns, std::int64_t width) {
   return blocks(columns) * 2 * blocks(width) * kWeightBlock;
 }
-std::int64_t rows_size(std::int64_t width) { return blocks(width) * 4 * kParts * kBlockFloats; }
+std::int64_t rows_size(std::int64_t width) { return score_depth(width) * 4 * kParts * kBlockFloats; }
 std::int64_t scaled_size(std::int64_t width) { return 2 * 2 * blocks(width) * kWeightBlock; }
 std::int64_t sums_size(std::int64_t width) { return padded(width) * kRows; }  // of a tile of rows
 
@@ -74,14 +78,14 @@ HYPERLLM_AMX inline void store_results(float* c, std::int64_t stride) {
 // nothing for the rows, and for the scores they are the origin: a point, so that nothing overflows.
 HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t width, float* points,
                               float* transposed) {
-  const std::int64_t depth = blocks(width), all = depth * kBlock;
+  const std::int64_t depth = score_depth(width), all = depth * kBlock;
   const Scratch scratch(kBlock * all);
   float* rows = scratch.data();
   std::fill(rows, rows + kBlock * all, 0.0f);
   for (std::int64_t j = 0; j < count; ++j) std::copy_n(y + j * width, width, rows + j * all);
   // Left operand of the rows' gradients: coordinates are rows, pairs of columns.
   alignas(64) float turned[kWeightBlock];
-  for (std::int64_t k = 0; k < all; k += kLine, transposed += kWeightBlock) {
+  for (std::int64_t k = 0; k < padded(width); k += kLine, transposed += kWeightBlock) {
     for (std::int64_t p = 0; p < kLine; ++p)
       store_parts(_mm512_load_ps(rows + 2 * p * all + k), _mm512_load_ps(rows + (2 * p + 1) * all + k),
                   kWeightParts, kBlockFloats, turned + p * kLine);
@@ -92,6 +96,8 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
   for (std::int64_t j = 0; j < kBlock; ++j) {
     float* row = rows + j * all;
     if (j >= count) row[0] = 1;
+    std::copy_backward(row + kShift, row + width, row + width + 1);
+    row[kShift] = 1;
     for (std::int64_t b = 0; b < depth; ++b)
       store_row_parts(_mm512_load_ps(row + b * kBlock), _mm512_load_ps(row + b * kBlock + kLine), kParts,
                       kBlockFloats,
@@ -99,16 +105,19 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
   }
 }
 
-// The right operand of the scores: x has `count` rows of `width`, the missing ones are the origin; signs are
-// those of -<x, y>_L.
-HYPERLLM_AMX void pack_rows(const float* x, std::int64_t count, std::int64_t width, float* packed) {
-  const std::int64_t depth = blocks(width);
+// The right operand of the scores: x has `count` rows of `width`, the missing ones are the origin; scale and
+// signs are those of scale * -<x, y>_L + shift.
+HYPERLLM_AMX void pack_rows(const float* x, std::int64_t count, std::int64_t width, float scale, float shift,
+                            float* packed) {
+  const std::int64_t depth = score_depth(width);
   const Scratch scratch(depth * kBlock * kRows);
   float* turned = scratch.data();
   std::fill(turned, turned + depth * kBlock * kRows, 0.0f);
   for (std::int64_t i = 0; i < kRows; ++i) {
-    turned[i] = i < count ? x[i * width] : 1;
-    for (std::int64_t k = 1; k < width && i < count; ++k) turned[k * kRows + i] = -x[i * width + k];
+    turned[i] = scale * (i < count ? x[i * width] : 1);
+    turned[kShift * kRows + i] = shift;
+    for (std::int64_t k = 1; k < width && i < count; ++k)
+      turned[(k < kShift ? k : k + 1) * kRows + i] = -scale * x[i * width + k];
   }
   for (std::int64_t b = 0; b < depth; ++b)
     for (std::int64_t p = 0; p < kLine; ++p)
@@ -144,10 +153,10 @@ struct NoWork {
 // to one another. So what multiplies takes a piece of other work, and does a step of it beside every four
 // products.
 //
-// v[j * kRows + i] = -<x_i, y_j>_L for one block of columns.
+// u[j * kRows + i] = scale * -<x_i, y_j>_L + shift for one block of columns.
 template <class Work>
-HYPERLLM_AMX void scores(const float* points, const float* rows, std::int64_t width, float* v, Work& work) {
-  const std::int64_t depth = blocks(width), group = depth * kParts * kBlockFloats;
+HYPERLLM_AMX void scores(const float* points, const float* rows, std::int64_t width, float* u, Work& work) {
+  const std::int64_t depth = score_depth(width), group = depth * kParts * kBlockFloats;
   for (std::int64_t i = 0; i < kRows; i += kBlock) {
     zero_results();
     for (std::int64_t b = 0; b < depth; ++b) {
@@ -161,7 +170,7 @@ HYPERLLM_AMX void scores(const float* points, const float* rows, std::int64_t wi
       };
       six_products(take_left, take_right, [&]() HYPERLLM_AMX { multiply(work); });
     }
-    store_results(v + i, kRows);
+    store_results(u + i, kRows);
   }
 }
 

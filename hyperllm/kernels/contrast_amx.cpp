@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/bfloat16_x86.h"
@@ -12,25 +13,32 @@
 namespace hyperllm::kernels {
 namespace {
 
-// Polynomials of WeightTables in registers.
-template <int kDegree>
+// The polynomials of WeightTable in registers, or their derivatives by v: of t = (u - centre) / octave, for
+// which the bits of u need no look-up of the centre.
+template <bool kSlope>
 struct Table {
+  static constexpr int kDegree = WeightTable::kDegree - (kSlope ? 1 : 0);
+  static constexpr float kMiddle = 1 + 1.0f / WeightTable::kPieces;
   __m512 low[kDegree + 1], high[kDegree + 1];
 
-  HYPERLLM_AMX explicit Table(const WeightTables::Powers<kDegree>& powers) {
-    for (int p = 0; p <= kDegree; ++p) {
-      low[p] = _mm512_load_ps(powers.coefficient[p].data());
-      high[p] = _mm512_load_ps(powers.coefficient[p].data() + kLine);
+  HYPERLLM_AMX explicit Table(const WeightTable& table) {
+    double of_low = kSlope ? table.scale : 1, of_high = of_low;
+    for (int p = 0; p <= kDegree; ++p, of_low *= 8, of_high *= 4) {
+      const double by_slope = kSlope ? p + 1 : 1;
+      const float* from = table.coefficient[p + (kSlope ? 1 : 0)].data();
+      low[p] = _mm512_mul_ps(_mm512_load_ps(from), _mm512_set1_ps(static_cast<float>(by_slope * of_low)));
+      high[p] =
+          _mm512_mul_ps(_mm512_load_ps(from + kLine), _mm512_set1_ps(static_cast<float>(by_slope * of_high)));
     }
   }
-  HYPERLLM_AMX __m512 at(const float* v) const {
-    const __m512i bits = _mm512_castps_si512(_mm512_load_ps(v)),
+  HYPERLLM_AMX __m512 at(const float* u) const {
+    const __m512i bits = _mm512_castps_si512(_mm512_load_ps(u)),
                   one = _mm512_castps_si512(_mm512_set1_ps(1.0f)),
-                  below = _mm512_set1_epi32((1 << WeightTables::kShift) - 1),
-                  piece = _mm512_maskz_srli_epi32(0xFFFF, bits, WeightTables::kShift);
+                  below = _mm512_set1_epi32((1 << WeightTable::kShift) - 1),
+                  piece = _mm512_maskz_srli_epi32(0xFFFF, bits, WeightTable::kShift);
     constexpr int kFirstAndSecondOrThird = 0xEA;
     const __m512i s = _mm512_ternarylogic_epi32(bits, below, one, kFirstAndSecondOrThird);
-    const __m512 t = _mm512_sub_ps(_mm512_castsi512_ps(s), _mm512_set1_ps(WeightTables::kMiddle));
+    const __m512 t = _mm512_sub_ps(_mm512_castsi512_ps(s), _mm512_set1_ps(kMiddle));
     __m512 sum = _mm512_permutex2var_ps(low[kDegree], piece, high[kDegree]);
 #pragma GCC unroll 8
     for (int p = kDegree - 1; p >= 0; --p)
@@ -39,12 +47,12 @@ struct Table {
   }
 };
 
-using WeightTable = Table<decltype(WeightTables::weight)::kDegree>;
-using SlopeTable = Table<decltype(WeightTables::slope)::kDegree>;
+using Weights = Table<false>;
+using Slopes = Table<true>;
 
 // Adds the e of a block to the sums of its rows.
 struct AddWeights {
-  const WeightTable& table;
+  const Weights& table;
   float* sums;  // kRows
   const float *v, *end;
 
@@ -67,7 +75,7 @@ struct AddWeights {
 // Makes the weights of a block, in two parts, for both gradients; a step is two columns of 32 rows.
 struct MakeWeights {
   static constexpr std::int64_t kSteps = kBlock / 2 * (kRows / kBlock);
-  const SlopeTable& table;
+  const Slopes& table;
   const float* v;
   float *for_columns, *for_rows;
   std::int64_t at = 0;
@@ -102,19 +110,20 @@ struct MakeWeights {
   }
 };
 
-HYPERLLM_AMX void add(const float* from, std::int64_t count, double* sums) {
-  for (std::int64_t i = 0; i < count; ++i) sums[i] += from[i];
+// The place of row i in a tile's row sums, whose weights MakeWeights interleaves.
+constexpr std::int64_t position(std::int64_t i) {
+  return i / 32 * 32 + i % 8 / 4 * 16 + i % 32 / 8 * 4 + i % 4;
 }
 
 }  // namespace
 
 AmxContrast::AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns,
-                         std::int64_t width, const WeightTables& tables)
+                         std::int64_t width, const WeightTable& table)
     : x_(x),
       rows_(rows),
       columns_(columns),
       width_(width),
-      tables_(tables),
+      table_(table),
       tiles_((rows + kRows - 1) / kRows),
       // They depend on the sizes only: partial sums are the same for any number of threads.
       lanes_(std::min<std::int64_t>(columns <= 65536 ? 8 : 2, blocks(columns))),
@@ -133,6 +142,7 @@ AmxContrast::AmxContrast(const float* x, std::int64_t rows, const float* y, std:
   });
   parallel_blocks(tiles_, [&](std::int64_t tile) {
     pack_rows(x + tile * kRows * width, std::min(kRows, rows - tile * kRows), width,
+              static_cast<float>(table.scale), static_cast<float>(table.shift),
               x_points_.data() + tile * rows_size(width));
   });
 }
@@ -144,7 +154,7 @@ void AmxContrast::weight_sums(std::span<double> z) const {
 }
 
 HYPERLLM_AMX void AmxContrast::weight_sums_of_tiles(std::int64_t begin, std::int64_t end, double* z) const {
-  const WeightTable table(tables_.weight);
+  const Weights table(table_);
   const Scratch buffer(2 * kWeightsSize);
   alignas(64) float sums[kRows];
   x86_configure_tiles();
@@ -182,7 +192,7 @@ HYPERLLM_AMX void AmxContrast::gradients_of_lane(std::int64_t lane) {
   if (begin >= end) return void(std::fill(lane_sums, lane_sums + tiles_ * sums_size(width_), 0.0f));
   const Scratch buffer((3 + kBatch) * kWeightsSize);
   float *v = buffer.data(), *for_columns = v + kWeightsSize, *for_rows = v + 3 * kWeightsSize;
-  const SlopeTable table(tables_.slope);
+  const Slopes table(table_);
   NoWork nothing;
   x86_configure_tiles();
   for (std::int64_t near = begin; near < end; near += kNear)
@@ -210,18 +220,21 @@ HYPERLLM_AMX void AmxContrast::gradients_of_lane(std::int64_t lane) {
   x86_release_tiles();
 }
 
-std::int64_t AmxContrast::position(std::int64_t i) {
-  return i / 32 * 32 + i % 8 / 4 * 16 + i % 32 / 8 * 4 + i % 4;
+HYPERLLM_AMX void AmxContrast::row_sums(std::int64_t tile, double* sums) const {
+  std::vector<double> all(width_ * kRows);
+  for (std::int64_t lane = 0; lane < lanes_; ++lane) {
+    const float* from = row_sums_.data() + (lane * tiles_ + tile) * sums_size(width_);
+    for (std::size_t at = 0; at < all.size(); ++at) all[at] += from[at];
+  }
+  for (std::int64_t i = 0; i < kRows; ++i)
+    for (std::int64_t k = 0; k < width_; ++k) sums[i * width_ + k] = all[k * kRows + position(i)];
 }
 
-void AmxContrast::row_sums(std::int64_t tile, double* sums) const {
-  std::fill(sums, sums + width_ * kRows, 0.0);
-  for (std::int64_t lane = 0; lane < lanes_; ++lane)
-    add(row_sums_.data() + (lane * tiles_ + tile) * sums_size(width_), width_ * kRows, sums);
-}
-
-void AmxContrast::add_column(std::int64_t j, std::span<double> sums) const {
-  add(column_sums_.data() + j * padded(width_), width_, sums.data());
+HYPERLLM_AMX void AmxContrast::add_columns(std::int64_t begin, std::int64_t end, double* sums) const {
+  for (std::int64_t j = begin; j < end; ++j, sums += width_) {
+    const float* from = column_sums_.data() + j * padded(width_);
+    for (std::int64_t k = 0; k < width_; ++k) sums[k] += from[k];
+  }
 }
 
 }  // namespace hyperllm::kernels
@@ -231,8 +244,8 @@ void AmxContrast::add_column(std::int64_t j, std::span<double> sums) const {
 namespace hyperllm::kernels {
 
 AmxContrast::AmxContrast(const float*, std::int64_t, const float*, std::int64_t, std::int64_t,
-                         const WeightTables& tables)
-    : tables_(tables),
+                         const WeightTable& table)
+    : table_(table),
       x_points_(0),
       y_points_(0),
       y_transposed_(0),
@@ -242,8 +255,7 @@ AmxContrast::AmxContrast(const float*, std::int64_t, const float*, std::int64_t,
 void AmxContrast::weight_sums(std::span<double>) const {}
 void AmxContrast::gradients(std::span<const double>) {}
 void AmxContrast::row_sums(std::int64_t, double*) const {}
-std::int64_t AmxContrast::position(std::int64_t i) { return i; }
-void AmxContrast::add_column(std::int64_t, std::span<double>) const {}
+void AmxContrast::add_columns(std::int64_t, std::int64_t, double*) const {}
 
 }  // namespace hyperllm::kernels
 

@@ -24,20 +24,19 @@ class AmxContrast {
 
   // Nothing below may be called unless has_amx_parts() (hyperllm/kernels/panels_amx.h). x: rows x width, y:
   // columns x width, points of the unit hyperboloid, time first; all -<x_i, y_j>_L in the range of the
-  // tables. x and tables must stay until gradients has been called.
+  // table. x and table must stay until gradients has been called.
   AmxContrast(const float* x, std::int64_t rows, const float* y, std::int64_t columns, std::int64_t width,
-              const WeightTables& tables);
+              const WeightTable& table);
 
   void weight_sums(std::span<double> z) const;  // z_i = sum_j e_ij of every row
   // Sums of the slopes q_ij = de_ij/dv_ij; share: of every row, what its part of the columns' sums is
   // weighted with.
   void gradients(std::span<const double> share);
 
-  // sums[k * kTile + position(i)] = sum_j q_rj y_jk for the rows r = tile * kTile + i.
+  // sums[i * width + k] = sum_j q_rj y_jk for the rows r = tile * kTile + i.
   void row_sums(std::int64_t tile, double* sums) const;
-  static std::int64_t position(std::int64_t i);
-  // sums[k] += sum_i share_i q_ij x_ik
-  void add_column(std::int64_t j, std::span<double> sums) const;
+  // sums[(j - begin) * width + k] += sum_i share_i q_ij x_ik for the columns [begin, end)
+  void add_columns(std::int64_t begin, std::int64_t end, double* sums) const;
 
  private:
   void weight_sums_of_tiles(std::int64_t begin, std::int64_t end, double* z) const;
@@ -45,7 +44,7 @@ class AmxContrast {
 
   const float* x_;
   std::int64_t rows_, columns_, width_;
-  const WeightTables& tables_;
+  const WeightTable& table_;
   std::int64_t tiles_, lanes_, lane_columns_;
   Scratch x_points_, y_points_, y_transposed_, x_scaled_, row_sums_, column_sums_;
 };

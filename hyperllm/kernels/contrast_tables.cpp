@@ -17,21 +17,6 @@ double slope_of_distance(double v) {
   return s < 1e-5 ? 2 - 2 * (v - 1) / 3 : 2 * (v < 1 ? std::acos(v) : std::acosh(v)) / s;
 }
 
-struct Piece {
-  std::size_t slot;
-  double begin, width;
-};
-
-// The piece that floats with this exponent and these leading mantissa bits belong to. The last piece below 16
-// is the last one below 1 instead: rounding may leave v just below 1.
-Piece piece_of(int index, int in_octave) {
-  const int pieces = 4 * in_octave, octave = index < pieces - 1 ? index / in_octave : -1;
-  const double width = std::ldexp(1.0 / in_octave, octave);
-  const int part = index % in_octave;
-  return {static_cast<std::size_t>((127 + octave) * in_octave + part) % static_cast<std::size_t>(pieces),
-          std::ldexp(1, octave) + part * width, width};
-}
-
 // Powers of x that meet `value` at Chebyshev's nodes of [-half, half]: Newton's form, then expanded.
 template <int kDegree>
 std::array<double, kDegree + 1> interpolated(double half, const std::function<double(double)>& value) {
@@ -54,37 +39,64 @@ std::array<double, kDegree + 1> interpolated(double half, const std::function<do
 }  // namespace
 
 DistanceTable::DistanceTable(double tau) {
+  constexpr int kInOctave = kPieces / 4;
   for (int index = 0; index < kPieces; ++index) {
-    const Piece piece = piece_of(index, kPieces / 4);
-    const double middle = piece.begin + piece.width / 2;
-    centre[piece.slot] = static_cast<float>(middle);
+    // The last piece below 16 is the last one below 1 instead: rounding may leave v just below 1.
+    const int octave = index < kPieces - 1 ? index / kInOctave : -1, part = index % kInOctave;
+    const std::size_t slot = ((127 + octave) * kInOctave + part) % kPieces;
+    const double width = std::ldexp(1.0 / kInOctave, octave),
+                 middle = std::ldexp(1, octave) + (part + 0.5) * width;
+    centre[slot] = static_cast<float>(middle);
     const auto power = interpolated<kDegree>(
-        piece.width / 2, [&](double x) { return -squared_distance(middle + x) / (tau * std::numbers::ln2); });
-    for (int p = 0; p <= kDegree; ++p) coefficient[p][piece.slot] = static_cast<float>(power[p]);
+        width / 2, [&](double x) { return -squared_distance(middle + x) / (tau * std::numbers::ln2); });
+    for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
   }
 }
 
-WeightTables::WeightTables(double tau, double largest) {
-  constexpr int kInOctave = kPieces / 4, kSamples = 64;
-  const auto fit = [&]<int kDegree>(Powers<kDegree>& powers, const std::function<double(double)>& value) {
-    for (int index = 0; index < kPieces; ++index) {
-      const Piece piece = piece_of(index, kInOctave);
-      // x is t - kMiddle; a piece is 1 / kInOctave of it wide.
-      const auto v_at = [&](double x) { return piece.begin + piece.width * (x * kInOctave + 0.5); };
-      const auto power = interpolated<kDegree>(0.5 / kInOctave, [&](double x) { return value(v_at(x)); });
-      for (int p = 0; p <= kDegree; ++p) powers.coefficient[p][piece.slot] = static_cast<float>(power[p]);
-      for (int sample = 0; sample <= kSamples; ++sample) {
-        const double x = (static_cast<double>(sample) / kSamples - 0.5) / kInOctave, v = v_at(x);
-        if (v < 1 || v > largest) continue;
-        double sum = 0;
-        for (int p = kDegree; p >= 0; --p) sum = sum * x + powers.coefficient[p][piece.slot];
-        powers.error = std::max(powers.error, std::abs(sum / value(v) - 1));
+WeightTable::WeightTable(double tau, double largest) {
+  constexpr double kSmallest = 0.97;  // rounding may leave v below 1
+  constexpr int kInOctave = kPieces / 2, kSamples = 12;
+  scale = static_cast<float>(12 / (largest - kSmallest));
+  shift = static_cast<float>(4 - scale * kSmallest);
+  for (int index = 0; index < kPieces; ++index) {
+    const int octave = 2 + index / kInOctave;
+    const std::size_t slot = ((127 + octave) * kInOctave + index % kInOctave) % kPieces;
+    const double width = std::ldexp(1.0 / kInOctave, octave),
+                 middle = std::ldexp(1, octave) + (index % kInOctave + 0.5) * width;
+    const auto v_at = [&](double x) { return (middle + x - shift) / scale; };
+    const auto slope_at = [&](double x) {
+      const double v = v_at(x);
+      return -std::exp(-squared_distance(v) / tau) * slope_of_distance(v) / (tau * scale);
+    };
+    const auto weight_at = [&](double x) { return std::exp(-squared_distance(v_at(x)) / tau); };
+    const auto slope = interpolated<kDegree - 1>(width / 2, slope_at);
+    std::array<double, kDegree + 1> power{};
+    for (int p = 0; p < kDegree; ++p) power[p + 1] = slope[p] / (p + 1);
+    // power[0]: no relative error on the mean.
+    double errors = 0, weights = 0;
+    struct Sample {
+      double v, value, slope, of_value, of_slope;
+    };
+    std::array<Sample, kSamples + 1> samples;
+    for (int n = 0; n <= kSamples; ++n) {
+      const double x = (static_cast<double>(n) / kSamples - 0.5) * width;
+      Sample& at = samples[n] = {v_at(x), weight_at(x), slope_at(x), 0, 0};
+      for (int p = kDegree; p >= 0; --p) {
+        at.of_slope = at.of_slope * x + at.of_value;
+        at.of_value = at.of_value * x + power[p];
       }
+      errors += 1 - at.of_value / at.value;
+      weights += 1 / at.value;
     }
-  };
-  const auto weight_at = [&](double v) { return std::exp(-squared_distance(v) / tau); };
-  fit(weight, weight_at);
-  fit(slope, [&](double v) { return -weight_at(v) * slope_of_distance(v) / tau; });
+    power[0] = errors / weights;
+    for (const Sample& at : samples) {
+      if (at.v < 1 || at.v > largest) continue;
+      error = std::max(error, std::abs((at.of_value + power[0]) / at.value - 1));
+      slope_error = std::max(slope_error, std::abs(at.of_slope / at.slope - 1));
+    }
+    centre[slot] = static_cast<float>(middle);
+    for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
+  }
 }
 
 }  // namespace hyperllm::kernels

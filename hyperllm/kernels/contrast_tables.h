@@ -1,4 +1,4 @@
-// Piecewise polynomials for the inner loops of softmax_contrast; the piece is found by bits of the float
+// Piecewise polynomials for the inner loops of softmax_contrast; the piece is found by bits of the argument
 // itself. Internal to kernels/; v = -<x, y>_L of points of the unit hyperboloid.
 #pragma once
 
@@ -19,23 +19,20 @@ struct DistanceTable {
   explicit DistanceTable(double tau);
 };
 
-// Of e = exp(-acosh(v)^2 / tau) and of its derivative by v, apart: 32 pieces, eight an octave, on [0.9375,
-// 15). Cheaper than 2 to a distance, but the smaller tau, the less accurate.
-struct WeightTables {
-  static constexpr double kLargest = 15;
-  static constexpr int kPieces = 32, kShift = 20;  // piece: the low five bits of the float >> kShift
-  // Ascending powers of t - kMiddle, where t in [1, 1.125) has the bits of the float below kShift.
-  static constexpr float kMiddle = 1.0625f;
-  template <int degree>
-  struct Powers {
-    static constexpr int kDegree = degree;
-    alignas(64) std::array<std::array<float, kPieces>, degree + 1> coefficient;
-    double error = 0;  // largest for v of [1, largest], relative
-  };
-  Powers<6> weight;
-  Powers<5> slope;
+// Of e = exp(-acosh(v)^2 / tau) itself, in u = scale v + shift that brings [0.97, largest] to [4, 16): 32
+// pieces, those of [8, 16) before those of [4, 8). Cheaper than 2 to a distance, but the smaller tau, the
+// less accurate; the polynomials are fitted to the slope and then integrated.
+struct WeightTable {
+  static constexpr int kPieces = 32, kDegree = 5, kShift = 19;  // piece: the low five bits of u >> kShift
+  double scale, shift;                                          // they fit in float
+  alignas(64) std::array<float, kPieces> centre;
+  alignas(
+      64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;  // ascending powers of u - centre
+  // Largest relative ones for v of [1, largest]: of e, and of its derivative by v, which is `scale` times
+  // that of the polynomials.
+  double error = 0, slope_error = 0;
 
-  WeightTables(double tau, double largest);
+  WeightTable(double tau, double largest);
 };
 
 }  // namespace hyperllm::kernels

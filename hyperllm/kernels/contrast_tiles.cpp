@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 #include <utility>
+#include <vector>
 
 #include "hyperllm/base/scratch.h"
 
@@ -15,26 +16,14 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include <hwy/cache_control.h>
-#include <hwy/contrib/math/math-inl.h>
 // clang-format on
+
+#include "hyperllm/kernels/contrast_weights-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hyperllm::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-// A fixed size, so that arrays of vectors exist and stay in registers.
-#if HWY_TARGET == HWY_AVX3
-constexpr std::size_t kLanes = 16;
-#elif HWY_TARGET == HWY_AVX2
-constexpr std::size_t kLanes = 8;
-#elif HWY_TARGET == HWY_SCALAR
-constexpr std::size_t kLanes = 1;
-#else
-constexpr std::size_t kLanes = 4;
-#endif
-using D = hn::CappedTag<float, kLanes>;
-using V = hn::Vec<D>;
 
 // Tiles sized to the registers: 32 of them, or 16.
 #if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM
@@ -43,43 +32,86 @@ constexpr std::size_t kRowVectors = 4, kColumnTile = 6, kGradColumns = 8;
 constexpr std::size_t kRowVectors = 2, kColumnTile = 6, kGradColumns = 4;
 #endif
 constexpr std::size_t kRows = kTileRows, kStripe = kRowVectors * kLanes;
-constexpr std::size_t kChunk = 96;  // columns whose q stay in the first cache
-constexpr std::size_t kAtOnce = HWY_TARGET == HWY_AVX3 ? 4 : 1;
-constexpr std::size_t kWidthTile = 5;  // coordinates of a row gradient at a time
-constexpr std::size_t kFlush = 21;     // chunks whose row sums are added in float before they go to double
-static_assert(kRows % kStripe == 0 && kChunk % kColumnTile == 0);
+constexpr std::size_t kChunk = 96;                  // columns whose q stay in the first cache
+constexpr std::size_t kPendingChunk = 10 * kChunk;  // columns whose waiting products follow one another
+constexpr std::size_t kWidthTile = 6;               // coordinates of a row gradient at a time
+constexpr std::size_t kFlush = 17;  // chunks whose row sums are added in float before they go to double
+constexpr std::size_t kAtOnce = 3;  // vectors of one stripe that become weights together
+constexpr std::size_t kPanelVectors = 3,
+                      kPanel = kPanelVectors * kLanes;  // coordinates of a column's gradient
+constexpr std::size_t kFold = kLanes < 4 ? 1 : 4;       // columns whose sums share a vector
+static_assert(kRows % kStripe == 0 && kChunk % kColumnTile == 0 && kColumnTile % kAtOnce == 0 &&
+              kGradColumns % kFold == 0);
 
-// v[c][i] = sum_k y[c][k] rows[k][i] for one stripe of rows and kColumnTile columns.
+// sum[c][r] += x[c * x_stride] * (vector r at v). Loops around it are unrolled: their other instructions take
+// the place of multiplications.
+template <std::size_t kScalars, std::size_t kVectors>
+HWY_ATTR HWY_INLINE void add_products(const float* HWY_RESTRICT x, std::size_t x_stride,
+                                      const float* HWY_RESTRICT v, V (&sum)[kScalars][kVectors]) {
+  const D d;
+  V vector[kVectors];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kVectors; ++r) vector[r] = hn::Load(d, v + r * kLanes);
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < kScalars; ++c) {
+    const V scalar = hn::Set(d, x[c * x_stride]);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kVectors; ++r) sum[c][r] = hn::MulAdd(scalar, vector[r], sum[c][r]);
+  }
+}
+
+// v[c * stride + i] = start + sum_k y[c][k] rows[k][i] for one stripe of rows and kColumnTile columns.
 HWY_ATTR HWY_INLINE void score_tile(const float* HWY_RESTRICT rows, const float* HWY_RESTRICT y,
-                                    std::size_t width, float* HWY_RESTRICT v) {
+                                    std::size_t width, float start, float* HWY_RESTRICT v,
+                                    std::size_t stride) {
   const D d;
   V sum[kColumnTile][kRowVectors];
 #pragma GCC unroll 8
   for (std::size_t c = 0; c < kColumnTile; ++c)
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRowVectors; ++r) sum[c][r] = hn::Zero(d);
-  for (std::size_t k = 0; k < width; ++k) {
-    V row[kRowVectors];
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRowVectors; ++r) row[r] = hn::Load(d, rows + k * kRows + r * kLanes);
-#pragma GCC unroll 8
-    for (std::size_t c = 0; c < kColumnTile; ++c) {
-      const V coordinate = hn::Set(d, y[c * width + k]);
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < kRowVectors; ++r) sum[c][r] = hn::MulAdd(coordinate, row[r], sum[c][r]);
-    }
-  }
+    for (std::size_t r = 0; r < kRowVectors; ++r) sum[c][r] = hn::Set(d, start);
+#pragma GCC unroll 2
+  for (std::size_t k = 0; k < width; ++k) add_products(y + k, width, rows + k * kRows, sum);
 #pragma GCC unroll 8
   for (std::size_t c = 0; c < kColumnTile; ++c)
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRowVectors; ++r) hn::Store(sum[c][r], d, v + c * kRows + r * kLanes);
+    for (std::size_t r = 0; r < kRowVectors; ++r) hn::Store(sum[c][r], d, v + c * stride + r * kLanes);
 }
 
 HWY_ATTR void scores(const float* rows, const float* y, std::size_t width, std::size_t count, float* v) {
   for (std::size_t i = 0; i < kRows; i += kStripe)
     for (std::size_t j = 0; j < count; j += kColumnTile)
-      score_tile(rows + i, y + j * width, width, v + j * kRows + i);
+      score_tile(rows + i, y + j * width, width, 0, v + j * kRows + i, kRows);
 }
+
+#if HYPERLLM_CONTRAST_DISTANCES
+// Scores, then at once q for `count` columns; adds e to z (kRows floats). `start`: what the scores start
+// with.
+template <class InRegisters, class Table>
+HWY_ATTR void weights(const Table& table, float start, const float* rows, const float* y, std::size_t width,
+                      std::size_t count, float* HWY_RESTRICT q, float* HWY_RESTRICT z) {
+  const D d;
+  alignas(64) float v[kColumnTile * kStripe];
+  for (std::size_t i = 0; i < kRows; i += kStripe)
+    for (std::size_t j = 0; j < count; j += kColumnTile) {
+      score_tile(rows + i, y + j * width, width, start, v, kStripe);
+      const InRegisters registers(table);
+      for (std::size_t r = 0; r < kStripe; r += kLanes) {
+        V sum = hn::Load(d, z + i + r);
+        float* to = q + j * kRows + i + r;
+        if (j + kColumnTile <= count) {
+#pragma GCC unroll 4
+          for (std::size_t c = 0; c < kColumnTile; c += kAtOnce)
+            sum = registers.template columns<kAtOnce>(v + c * kStripe + r, kStripe, to + c * kRows, sum);
+        } else {
+          for (std::size_t c = 0; c < count - j; ++c)
+            sum = registers.template columns<1>(v + c * kStripe + r, kStripe, to + c * kRows, sum);
+        }
+        hn::Store(sum, d, z + i + r);
+      }
+    }
+}
+#endif
 
 // sums[k][i] += sum_j q[j][i] y[j][k] for kCount coordinates from `y` and `sums` on, one stripe of rows.
 template <std::size_t kCount>
@@ -91,17 +123,8 @@ HWY_ATTR HWY_INLINE void row_gradient_tile(const float* HWY_RESTRICT q, const fl
   for (std::size_t k = 0; k < kCount; ++k)
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < kRowVectors; ++r) sum[k][r] = hn::Load(d, sums + k * kRows + r * kLanes);
-  for (std::size_t j = 0; j < count; ++j) {
-    V weight[kRowVectors];
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRowVectors; ++r) weight[r] = hn::Load(d, q + j * kRows + r * kLanes);
-#pragma GCC unroll 8
-    for (std::size_t k = 0; k < kCount; ++k) {
-      const V coordinate = hn::Set(d, y[j * width + k]);
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < kRowVectors; ++r) sum[k][r] = hn::MulAdd(coordinate, weight[r], sum[k][r]);
-    }
-  }
+#pragma GCC unroll 2
+  for (std::size_t j = 0; j < count; ++j) add_products(y + j * width, 1, q + j * kRows, sum);
 #pragma GCC unroll 8
   for (std::size_t k = 0; k < kCount; ++k)
 #pragma GCC unroll 8
@@ -111,155 +134,24 @@ HWY_ATTR HWY_INLINE void row_gradient_tile(const float* HWY_RESTRICT q, const fl
 HWY_ATTR void row_gradients(const float* q, const float* y, std::size_t width, std::size_t count,
                             float* sums) {
   for (std::size_t i = 0; i < kRows; i += kStripe) {
+    const auto tile = [&]<std::size_t kCount>(std::size_t k) HWY_ATTR {
+      row_gradient_tile<kCount>(q + i, y + k, width, count, sums + k * kRows + i);
+    };
     std::size_t k = 0;
-    for (; k + kWidthTile <= width; k += kWidthTile)
-      row_gradient_tile<kWidthTile>(q + i, y + k, width, count, sums + k * kRows + i);
-    for (; k < width; ++k) row_gradient_tile<1>(q + i, y + k, width, count, sums + k * kRows + i);
-  }
-}
-
-#undef HYPERLLM_CONTRAST_TABLE
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
-#define HYPERLLM_CONTRAST_TABLE 1
-#else
-#define HYPERLLM_CONTRAST_TABLE 0
-#endif
-
-#if HYPERLLM_CONTRAST_TABLE
-// Sixteen floats, looked up by the low four bits of a lane.
-struct Sixteen {
-  using Ints = hn::VFromD<hn::RebindToSigned<D>>;
-#if HWY_TARGET == HWY_AVX3
-  using Piece = Ints;
-  V all;
-  HWY_ATTR HWY_INLINE void load(const float* values) { all = hn::Load(D(), values); }
-  HWY_ATTR HWY_INLINE static Piece piece(Ints index) { return index; }
-  HWY_ATTR HWY_INLINE V at(Piece piece) const {
-    return hn::TableLookupLanes(all, hn::IndicesFromVec(D(), piece));
-  }
-#else
-  struct Piece {
-    Ints lane;
-    hn::Mask<D> upper;
-  };
-  V low, high;
-  HWY_ATTR HWY_INLINE void load(const float* values) {
-    low = hn::Load(D(), values);
-    high = hn::Load(D(), values + kLanes);
-  }
-  HWY_ATTR HWY_INLINE static Piece piece(Ints index) {
-    const hn::RebindToSigned<D> di;
-    return {hn::And(index, hn::Set(di, 7)), hn::RebindMask(D(), hn::TestBit(index, hn::Set(di, 8)))};
-  }
-  HWY_ATTR HWY_INLINE V at(Piece piece) const {
-    const auto lanes = hn::IndicesFromVec(D(), piece.lane);
-    return hn::IfThenElse(piece.upper, hn::TableLookupLanes(high, lanes), hn::TableLookupLanes(low, lanes));
-  }
-#endif
-};
-
-// The polynomials in registers, and what follows them.
-struct TableInRegisters {
-  static constexpr int kDegree = DistanceTable::kDegree;
-  Sixteen centre, coefficient[kDegree + 1];
-
-  HWY_ATTR HWY_INLINE explicit TableInRegisters(const DistanceTable& table) {
-    centre.load(table.centre.data());
-#pragma GCC unroll 8
-    for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
-  }
-
-  // kAtOnce columns, operation by operation: the processor looks ahead over few of them only.
-  template <std::size_t kAtOnce>
-  HWY_ATTR HWY_INLINE V columns(float* HWY_RESTRICT v, V sum) const {
-    const D d;
-    const hn::RebindToSigned<D> di;
-    const V one = hn::Set(d, 1.0f), magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: adding it rounds
-    // 2^r on [-0.5, 0.5] with a relative error of 9.2e-8 (least squares, weighted towards the largest error).
-    const V powers[] = {hn::Set(d, 9.671513511e-3f), hn::Set(d, 5.550733784e-2f), hn::Set(d, 2.402224207e-1f),
-                        hn::Set(d, 6.931469776e-1f), one};
-    V t[kAtOnce], slope[kAtOnce], g[kAtOnce], e[kAtOnce];
-    typename Sixteen::Piece piece[kAtOnce];
-#define HYPERLLM_EACH _Pragma("GCC unroll 8") for (std::size_t c = 0; c < kAtOnce; ++c)
-    HYPERLLM_EACH t[c] = hn::Load(d, v + c * kRows);
-    HYPERLLM_EACH piece[c] = Sixteen::piece(hn::ShiftRight<21>(hn::BitCast(di, t[c])));
-    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
-    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
-    HYPERLLM_EACH g[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
-#pragma GCC unroll 8
-    for (int p = kDegree - 2; p >= 0; --p) {
-      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], g[c]);
-      HYPERLLM_EACH g[c] = hn::MulAdd(g[c], t[c], coefficient[p].at(piece[c]));
-    }
-    HYPERLLM_EACH t[c] = hn::Add(g[c], magic);  // rounded, in the low bits
-    HYPERLLM_EACH g[c] = hn::Sub(g[c], hn::Sub(t[c], magic));
-    HYPERLLM_EACH e[c] = hn::Set(d, 1.326471499e-3f);
-#pragma GCC unroll 8
-    for (const V& power : powers) {
-      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], g[c], power);
-    }
-    HYPERLLM_EACH {
-      e[c] = hn::BitCast(d, hn::Add(hn::BitCast(di, e[c]), hn::ShiftLeft<23>(hn::BitCast(di, t[c]))));
-      sum = hn::Add(sum, e[c]);
-      hn::Store(hn::Mul(e[c], slope[c]), d, v + c * kRows);
-    }
-#undef HYPERLLM_EACH
-    return sum;
-  }
-};
-
-// v (in) to q (out) for `count` columns; adds e to z (kRows floats).
-HWY_ATTR void table_epilogue(const DistanceTable& table, float* HWY_RESTRICT v, std::size_t count,
-                             float* HWY_RESTRICT z) {
-  const D d;
-  const TableInRegisters registers(table);
-  for (std::size_t i = 0; i < kRows; i += kLanes) {
-    V sum = hn::Load(d, z + i);
-    std::size_t j = 0;
-    for (; j + kAtOnce <= count; j += kAtOnce) sum = registers.columns<kAtOnce>(v + j * kRows + i, sum);
-    for (; j < count; ++j) sum = registers.columns<1>(v + j * kRows + i, sum);
-    hn::Store(sum, d, z + i);
-  }
-}
-#endif  // HYPERLLM_CONTRAST_TABLE
-
-// The same with closed forms; shift: kRows floats.
-HWY_ATTR void exact_epilogue(float inverse_tau, const float* HWY_RESTRICT shift, float* HWY_RESTRICT v,
-                             std::size_t count, float* HWY_RESTRICT z) {
-  const D d;
-  const V zero = hn::Zero(d), one = hn::Set(d, 1.0f), two = hn::Set(d, 2.0f), third = hn::Set(d, 1.0f / 3),
-          scale = hn::Set(d, inverse_tau);
-  for (std::size_t i = 0; i < kRows; i += kLanes) {
-    V sum = hn::Load(d, z + i);
-    const V start = hn::Load(d, shift + i);
-    for (std::size_t j = 0; j < count; ++j) {
-      float* at = v + j * kRows + i;
-      // log1p(t + sqrt(t (t + 2))) keeps the digits that acosh(1 + t) loses near t = 0.
-      const V t = hn::Max(hn::Sub(hn::Load(d, at), one), zero);
-      const V s = hn::Sqrt(hn::Mul(t, hn::Add(t, two)));
-      const V a = hn::Log1p(d, hn::Add(t, s));
-      const V slope = hn::IfThenElse(hn::Lt(t, hn::Set(d, 1e-4f)), hn::NegMulAdd(t, third, one),
-                                     hn::Div(a, hn::Max(s, hn::Set(d, 1e-6f))));
-      const V e = hn::Exp(d, hn::Mul(hn::NegMulAdd(a, a, start), scale));
-      sum = hn::Add(sum, e);
-      hn::Store(hn::Mul(e, slope), d, at);
-    }
-    hn::Store(sum, d, z + i);
-  }
-}
-
-HWY_ATTR void smallest_scores(const float* v, std::size_t count, float* smallest) {
-  const D d;
-  for (std::size_t i = 0; i < kRows; i += kLanes) {
-    V least = hn::Load(d, smallest + i);
-    for (std::size_t j = 0; j < count; ++j) least = hn::Min(least, hn::Load(d, v + j * kRows + i));
-    hn::Store(least, d, smallest + i);
+    for (; k + kWidthTile <= width; k += kWidthTile) tile.template operator()<kWidthTile>(k);
+    if (k + 4 <= width) tile.template operator()<4>(std::exchange(k, k + 4));
+    if (k + 2 <= width) tile.template operator()<2>(std::exchange(k, k + 2));
+    if (k < width) tile.template operator()<1>(k);
   }
 }
 
 std::int64_t lanes_in_use() { return kLanes; }
+std::int64_t fold_in_use() { return kFold; }
+bool uses_weight_table() { return HYPERLLM_CONTRAST_WEIGHTS; }
+bool uses_distance_table() { return HYPERLLM_CONTRAST_DISTANCES; }
 
-// sums[j][k] += sum_i q[j][i] scaled[i][k] for kGradColumns columns and kVectors vectors of coordinates.
+// sums[j * stride + k] += sum_i q[j][i] scaled[i][k] for kGradColumns columns and a panel of kVectors vectors
+// of coordinates. Prefetches what the next tile reads: a line of q and one of the sums for each 16 floats.
 template <std::size_t kVectors>
 HWY_ATTR HWY_INLINE void column_gradient_tile(const float* HWY_RESTRICT q, const float* HWY_RESTRICT scaled,
                                               std::size_t stride, bool first, float* HWY_RESTRICT sums) {
@@ -269,21 +161,15 @@ HWY_ATTR HWY_INLINE void column_gradient_tile(const float* HWY_RESTRICT q, const
   for (std::size_t j = 0; j < kGradColumns; ++j)
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < kVectors; ++k) sum[j][k] = hn::Zero(d);
-  for (std::size_t i = 0; i < kRows; ++i) {
-    // What the next tile reads: one line of q for each 16 floats, one of the sums.
-    if (i < kGradColumns * kRows / 16)
-      hwy::Prefetch(q + (kGradColumns * kRows + i * 16));
-    else
-      hwy::Prefetch(sums + (kGradColumns * stride + (i - kGradColumns * kRows / 16) * 16));
-    V row[kVectors];
-#pragma GCC unroll 8
-    for (std::size_t k = 0; k < kVectors; ++k) row[k] = hn::Load(d, scaled + i * stride + k * kLanes);
-#pragma GCC unroll 8
-    for (std::size_t j = 0; j < kGradColumns; ++j) {
-      const V weight = hn::Set(d, q[j * kRows + i]);
-#pragma GCC unroll 8
-      for (std::size_t k = 0; k < kVectors; ++k) sum[j][k] = hn::MulAdd(weight, row[k], sum[j][k]);
+  const float* const nexts[] = {q + kGradColumns * kRows, sums + kGradColumns * stride};
+  for (const float* next : nexts) {
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kRows / 2; ++i) {
+      hwy::Prefetch(next + i * 16);
+      add_products(q + i, kRows, scaled + i * kVectors * kLanes, sum);
     }
+    q += kRows / 2;
+    scaled += kRows / 2 * kVectors * kLanes;
   }
 #pragma GCC unroll 8
   for (std::size_t j = 0; j < kGradColumns; ++j)
@@ -294,40 +180,49 @@ HWY_ATTR HWY_INLINE void column_gradient_tile(const float* HWY_RESTRICT q, const
     }
 }
 
-// The coordinates that fill no vector: sums[j][c] += q[j] * scaled[c] over the rows, lane by lane.
+// Adds up lanes that are four apart, or leaves them: lane c of each four is of column c.
+HWY_ATTR HWY_INLINE V folded(const V (&sum)[kFold]) {
+#if HWY_TARGET == HWY_SCALAR
+  return sum[0];
+#else
+  const D d;
+  const hn::RepartitionToWide<D> pairs;
+  const auto first = hn::BitCast(pairs, hn::Add(hn::InterleaveLower(d, sum[0], sum[1]),
+                                                hn::InterleaveUpper(d, sum[0], sum[1]))),
+             second = hn::BitCast(pairs, hn::Add(hn::InterleaveLower(d, sum[2], sum[3]),
+                                                 hn::InterleaveUpper(d, sum[2], sum[3])));
+  return hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, first, second)),
+                 hn::BitCast(d, hn::InterleaveUpper(pairs, first, second)));
+#endif
+}
+
+// The coordinates that fill no vector: sums[c] (a vector for kFold columns) += q[j] * scaled[c] over the
+// rows.
 template <std::size_t kCount>
 HWY_ATTR HWY_INLINE void rest_gradients(const float* HWY_RESTRICT q, const float* HWY_RESTRICT scaled,
                                         bool first, float* HWY_RESTRICT sums) {
   const D d;
-  // As many rows at a time as their vectors stay in registers.
-  constexpr std::size_t kPart = 4 * kLanes;
-  for (std::size_t i = 0; i < kRows; i += kPart) {
-    V row[kCount][4];
+  for (std::size_t j = 0; j < kGradColumns; j += kFold) {
+    V sum[kCount][kFold];
 #pragma GCC unroll 4
     for (std::size_t c = 0; c < kCount; ++c)
 #pragma GCC unroll 4
-      for (std::size_t r = 0; r < 4; ++r) row[c][r] = hn::Load(d, scaled + c * kRows + i + r * kLanes);
-    for (std::size_t j = 0; j < kGradColumns; ++j) {
-      V sum[kCount];
+      for (std::size_t f = 0; f < kFold; ++f) sum[c][f] = hn::Zero(d);
 #pragma GCC unroll 4
-      for (std::size_t c = 0; c < kCount; ++c)
-        sum[c] = first && i == 0 ? hn::Zero(d) : hn::Load(d, sums + (j * kCount + c) * kLanes);
+    for (std::size_t i = 0; i < kRows; i += kLanes)
 #pragma GCC unroll 4
-      for (std::size_t r = 0; r < 4; ++r) {
-        const V weight = hn::Load(d, q + j * kRows + i + r * kLanes);
+      for (std::size_t f = 0; f < kFold; ++f) {
+        const V weight = hn::Load(d, q + (j + f) * kRows + i);
 #pragma GCC unroll 4
-        for (std::size_t c = 0; c < kCount; ++c) sum[c] = hn::MulAdd(weight, row[c][r], sum[c]);
+        for (std::size_t c = 0; c < kCount; ++c)
+          sum[c][f] = hn::MulAdd(weight, hn::Load(d, scaled + c * kRows + i), sum[c][f]);
       }
 #pragma GCC unroll 4
-      for (std::size_t c = 0; c < kCount; ++c) hn::Store(sum[c], d, sums + (j * kCount + c) * kLanes);
+    for (std::size_t c = 0; c < kCount; ++c, sums += kLanes) {
+      const V all = folded(sum[c]);
+      hn::Store(first ? all : hn::Add(hn::Load(d, sums), all), d, sums);
     }
   }
-}
-
-HWY_ATTR void fold_lanes(const float* sums, std::size_t count, float* out) {
-  const D d;
-  for (std::size_t i = 0; i < count; ++i)
-    out[i] = hn::GetLane(hn::SumOfLanes(d, hn::Load(d, sums + i * kLanes)));
 }
 
 // Columns [begin, end), which start and end at multiples of kGradColumns.
@@ -336,12 +231,12 @@ HWY_ATTR void column_gradients(const PendingTile& tile, const float* q, std::siz
   for (std::size_t j = begin; j < end; j += kGradColumns) {
     const float* weights = q + j * kRows;
     float* sums = tile.sums + j * width;
-    float* rest_sums = tile.rest_sums + j * rest * kLanes;
+    float* rest_sums = tile.rest_sums + j / kFold * rest * kLanes;
     std::size_t k = 0;
-    for (; k + 3 * kLanes <= width; k += 3 * kLanes)
-      column_gradient_tile<3>(weights, tile.scaled + k, width, tile.first, sums + k);
+    for (; k + kPanel <= width; k += kPanel)
+      column_gradient_tile<kPanelVectors>(weights, tile.scaled + k * kRows, width, tile.first, sums + k);
     for (; k < width; k += kLanes)
-      column_gradient_tile<1>(weights, tile.scaled + k, width, tile.first, sums + k);
+      column_gradient_tile<1>(weights, tile.scaled + k * kRows, width, tile.first, sums + k);
     switch (rest) {
       case 1:
         rest_gradients<1>(weights, tile.scaled_rest, tile.first, rest_sums);
@@ -358,28 +253,56 @@ HWY_ATTR void column_gradients(const PendingTile& tile, const float* q, std::siz
   }
 }
 
+// Adds sums of columns [begin, end) to rows of `width` doubles.
+HWY_ATTR void add_sums(const PendingTile& tile, std::int64_t begin, std::int64_t end, std::int64_t width,
+                       double* sums) {
+  const hn::CappedTag<double, kLanes> d;
+  const hn::Rebind<float, decltype(d)> half;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d)), in_main = width - tile.rest;
+  for (std::int64_t j = begin; j < end; ++j, sums += width) {
+    const float* from = tile.sums + j * tile.main_width;
+    std::int64_t k = 0;
+    for (; k + lanes <= in_main; k += lanes)
+      hn::StoreU(hn::Add(hn::LoadU(d, sums + k), hn::PromoteTo(d, hn::LoadU(half, from + k))), d, sums + k);
+    for (; k < in_main; ++k) sums[k] += from[k];
+    constexpr auto kOfVector = static_cast<std::int64_t>(kFold);
+    for (std::int64_t c = 0; c < tile.rest; ++c) {
+      const float* of_column = tile.rest_sums +
+                               (j / kOfVector * tile.rest + c) * static_cast<std::int64_t>(kLanes) +
+                               j % kOfVector;
+      for (std::size_t lane = 0; lane < kLanes; lane += kFold) sums[in_main + c] += of_column[lane];
+    }
+  }
+}
+
+HWY_ATTR void add_floats(const float* from, std::size_t count, double* to) {
+  const hn::CappedTag<double, kLanes> d;
+  const hn::Rebind<float, decltype(d)> half;
+  for (std::size_t i = 0; i < count; i += hn::Lanes(d))
+    hn::StoreU(hn::Add(hn::LoadU(d, to + i), hn::PromoteTo(d, hn::LoadU(half, from + i))), d, to + i);
+}
+
 double rows_of_tile(const ContrastShape& shape, const ContrastRows& tile, const PendingTile* pending,
                     float* q, double* z, double* shift, double* sums) {
   const auto width = static_cast<std::size_t>(shape.width);
   const auto columns = static_cast<std::size_t>(shape.columns),
              padded = static_cast<std::size_t>(shape.padded());
-  const bool with_table = HYPERLLM_CONTRAST_TABLE && tile.table;
   alignas(64) float chunk_z[kRows], start[kRows];
-  const Scratch sums_of_chunks(width * kRows);
+  const Scratch sums_of_chunks(width * kRows);  // width x kRows
   float* chunk_sums = sums_of_chunks.data();
   std::fill(z, z + kRows, 0.0);
   std::fill(start, start + kRows, std::numeric_limits<float>::max());
-  if (sums) std::fill(sums, sums + width * kRows, 0.0);
-  const auto chunk_scores = [&](std::size_t j) {
-    const std::size_t count = std::min(kChunk, columns - j);
-    if (pending) column_gradients(*pending, q, j, std::min(j + kChunk, padded));
-    scores(tile.rows, tile.y + j * width, width, (count + kColumnTile - 1) / kColumnTile * kColumnTile,
-           q + j * kRows);
-    return count;
+  std::vector<double> all_sums(sums ? width * kRows : 0);  // width x kRows
+  const bool exact = !tile.weights && !tile.distances;
+  const auto finish_pending = [&](std::size_t j) {
+    if (pending && j % kPendingChunk == 0)
+      column_gradients(*pending, q, j, std::min(j + kPendingChunk, padded));
   };
-  if (!with_table) {
+  if (exact) {
     for (std::size_t j = 0; j < columns; j += kChunk) {
-      const std::size_t count = chunk_scores(j);
+      const std::size_t count = std::min(kChunk, columns - j);
+      finish_pending(j);
+      scores(tile.rows, tile.y + j * width, width, count, q + j * kRows);
       smallest_scores(q + j * kRows, count, start);
     }
     for (std::size_t i = 0; i < kRows; ++i) {
@@ -387,25 +310,35 @@ double rows_of_tile(const ContrastShape& shape, const ContrastRows& tile, const 
       start[i] = static_cast<float>(a * a);
     }
   }
-  for (std::size_t i = 0; i < kRows; ++i) shift[i] = with_table ? 0.0 : start[i];
+  for (std::size_t i = 0; i < kRows; ++i) shift[i] = exact ? start[i] : 0.0;
 
   std::size_t chunk = 0;
   for (std::size_t j = 0; j < columns; j += kChunk, ++chunk) {
-    const std::size_t count = with_table ? chunk_scores(j) : std::min(kChunk, columns - j);
+    const std::size_t count = std::min(kChunk, columns - j);
+    if (!exact) finish_pending(j);
     std::fill(chunk_z, chunk_z + kRows, 0.0f);
-#if HYPERLLM_CONTRAST_TABLE
-    if (with_table) table_epilogue(*tile.table, q + j * kRows, count, chunk_z);
+#if HYPERLLM_CONTRAST_WEIGHTS
+    if (tile.weights)
+      weights<WeightsInRegisters>(*tile.weights, static_cast<float>(tile.weights->shift), tile.rows,
+                                  tile.y + j * width, width, count, q + j * kRows, chunk_z);
 #endif
-    if (!with_table) exact_epilogue(static_cast<float>(1 / tile.tau), start, q + j * kRows, count, chunk_z);
+#if HYPERLLM_CONTRAST_DISTANCES
+    if (tile.distances)
+      weights<DistancesInRegisters>(*tile.distances, 0, tile.rows, tile.y + j * width, width, count,
+                                    q + j * kRows, chunk_z);
+#endif
+    if (exact) exact_weights(static_cast<float>(1 / tile.tau), start, q + j * kRows, count, chunk_z);
     for (std::size_t i = 0; i < kRows; ++i) z[i] += chunk_z[i];
     if (!sums) continue;
     if (chunk % kFlush == 0) std::fill(chunk_sums, chunk_sums + width * kRows, 0.0f);
     row_gradients(q + j * kRows, tile.y + j * width, width, count, chunk_sums);
     if (chunk % kFlush == kFlush - 1 || j + kChunk >= columns)
-      for (std::size_t at = 0; at < width * kRows; ++at) sums[at] += chunk_sums[at];
+      add_floats(chunk_sums, width * kRows, all_sums.data());
   }
+  for (std::size_t i = 0; sums && i < kRows; ++i)
+    for (std::size_t k = 0; k < width; ++k) sums[i * width + k] = all_sums[k * kRows + i];
   std::fill(q + columns * kRows, q + padded * kRows, 0.0f);
-  return with_table ? std::numbers::ln2 : -2 / tile.tau;
+  return tile.weights ? tile.weights->scale : exact ? -2 / tile.tau : std::numbers::ln2;
 }
 
 }  // namespace hyperllm::kernels::HWY_NAMESPACE
@@ -417,7 +350,13 @@ namespace hyperllm::kernels {
 HWY_EXPORT(rows_of_tile);
 HWY_EXPORT(lanes_in_use);
 HWY_EXPORT(column_gradients);
-HWY_EXPORT(fold_lanes);
+HWY_EXPORT(add_sums);
+HWY_EXPORT(fold_in_use);
+HWY_EXPORT(uses_weight_table);
+HWY_EXPORT(uses_distance_table);
+
+bool contrast_has_weight_table() { return HWY_DYNAMIC_DISPATCH(uses_weight_table)(); }
+bool contrast_has_distance_table() { return HWY_DYNAMIC_DISPATCH(uses_distance_table)(); }
 
 double contrast_rows(const ContrastShape& shape, const ContrastRows& tile, ContrastSums* columns, float* q,
                      double* z, double* shift, double* row_sums) {
@@ -430,12 +369,12 @@ ContrastSums::ContrastSums(const ContrastShape& shape)
     : shape_(shape),
       lanes_(HWY_DYNAMIC_DISPATCH(lanes_in_use)()),
       rest_(shape.width % lanes_ <= 3 ? shape.width % lanes_ : 0),
+      fold_(HWY_DYNAMIC_DISPATCH(fold_in_use)()),
       main_width_((shape.width - rest_ + lanes_ - 1) / lanes_ * lanes_),
       main_(shape.padded() * main_width_),
-      rest_sums_(shape.padded() * rest_ * lanes_),
+      rest_sums_(shape.padded() / fold_ * rest_ * lanes_),
       scaled_main_(kTileRows * main_width_),
       scaled_rest_(rest_ * kTileRows),
-      folded_(shape.padded() * rest_),
       tile_{main_width_,       rest_, scaled_main_.data(), scaled_rest_.data(), main_.data(),
             rest_sums_.data(), true} {
   std::fill_n(scaled_main_.data(), kTileRows * main_width_, 0.0f);
@@ -443,8 +382,15 @@ ContrastSums::ContrastSums(const ContrastShape& shape)
 
 void ContrastSums::add(const float* scaled) {
   const std::int64_t in_main = shape_.width - rest_;
+  for (std::int64_t k = 0; k < in_main;) {
+    // A panel, or one of the vectors after the last: its coordinates of one row follow one another.
+    const std::int64_t size = k + 3 * lanes_ <= main_width_ ? 3 * lanes_ : lanes_;
+    for (std::int64_t i = 0; i < kTileRows; ++i)
+      std::copy_n(scaled + i * shape_.width + k, std::min(size, in_main - k),
+                  scaled_main_.data() + k * kTileRows + i * size);
+    k += size;
+  }
   for (std::int64_t i = 0; i < kTileRows; ++i) {
-    std::copy_n(scaled + i * shape_.width, in_main, scaled_main_.data() + i * main_width_);
     for (std::int64_t c = 0; c < rest_; ++c)
       scaled_rest_.data()[c * kTileRows + i] = scaled[i * shape_.width + in_main + c];
   }
@@ -461,14 +407,10 @@ std::optional<PendingTile> ContrastSums::take() {
 void ContrastSums::finish(const float* q) {
   if (const std::optional<PendingTile> pending = take())
     HWY_DYNAMIC_DISPATCH(column_gradients)(*pending, q, 0, static_cast<std::size_t>(shape_.padded()));
-  HWY_DYNAMIC_DISPATCH(fold_lanes)
-  (rest_sums_.data(), static_cast<std::size_t>(shape_.padded() * rest_), folded_.data());
 }
 
-void ContrastSums::add_row(std::int64_t j, std::span<double> sums) const {
-  const std::int64_t in_main = shape_.width - rest_;
-  for (std::int64_t k = 0; k < in_main; ++k) sums[k] += main_.data()[j * main_width_ + k];
-  for (std::int64_t c = 0; c < rest_; ++c) sums[in_main + c] += folded_.data()[j * rest_ + c];
+void ContrastSums::add_to(std::int64_t begin, std::int64_t end, double* sums) const {
+  HWY_DYNAMIC_DISPATCH(add_sums)(tile_, begin, end, shape_.width, sums);
 }
 
 }  // namespace hyperllm::kernels

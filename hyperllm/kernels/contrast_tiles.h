@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 
 #include "hyperllm/base/scratch.h"
 #include "hyperllm/kernels/contrast_tables.h"
@@ -25,13 +24,16 @@ struct ContrastShape {
 };
 
 struct ContrastRows {
-  const float* rows;  // width x kTileRows, time first, space negated; every row a point
+  const float* rows;  // width x kTileRows, time first, space negated; every row a point, times weights->scale
   const float* y;     // padded() x width, time first
   double tau;
-  // Null: closed forms, any v, shift_i = min_j f_ij. Otherwise v < DistanceTable::kLargest and shift_i = 0,
-  // so that f / tau must stay below 80.
-  const DistanceTable* table;
+  // One of them, if this processor has it and its range holds every v: shift_i is 0 then, so that f / tau
+  // must stay below 80. Otherwise closed forms, any v, shift_i = min_j f_ij.
+  const WeightTable* weights = nullptr;
+  const DistanceTable* distances = nullptr;
 };
+bool contrast_has_weight_table();
+bool contrast_has_distance_table();
 
 // A tile whose q still waits to be multiplied with its rows, for the columns' sums.
 struct PendingTile {
@@ -49,20 +51,21 @@ class ContrastSums {
 
   void add(const float* scaled);  // kTileRows x width, for the tile that contrast_rows computed last
   void finish(const float* q);    // after the last add, of which there is at least one
-  void add_row(std::int64_t j, std::span<double> sums) const;  // adds the sums of column j: width values
+  // Adds the sums of columns [begin, end): width values each, row-major.
+  void add_to(std::int64_t begin, std::int64_t end, double* sums) const;
 
   std::optional<PendingTile> take();  // for contrast_rows: what waits, if anything
 
  private:
   ContrastShape shape_;
-  std::int64_t lanes_, rest_, main_width_;
-  Scratch main_, rest_sums_, scaled_main_, scaled_rest_, folded_;
+  std::int64_t lanes_, rest_, fold_, main_width_;
+  Scratch main_, rest_sums_, scaled_main_, scaled_rest_;
   PendingTile tile_;
   bool waiting_ = false;
 };
 
-// q: padded() x kTileRows, the same buffer for all tiles of a lane; z, shift: kTileRows. row_sums (width x
-// kTileRows) receives sum_j q_ij y_j unless null; `columns`, unless null, the product of the tile before.
+// q: padded() x kTileRows, the same buffer for all tiles of a lane; z, shift: kTileRows. row_sums (kTileRows
+// x width) receives sum_j q_ij y_j unless null; `columns`, unless null, the product of the tile before.
 // Returns the c of q, the same for every tile of one call.
 double contrast_rows(const ContrastShape& shape, const ContrastRows& tile, ContrastSums* columns, float* q,
                      double* z, double* shift, double* row_sums);

@@ -1,7 +1,7 @@
-// One pair of points of the unit hyperboloid, in double.
+// Pairs of points of the hyperboloid of curvature -c, given by their space coordinates, in double. `scale` is
+// sqrt(c): times it, points lie on the unit hyperboloid.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -20,25 +20,13 @@ inline PairDistance pair_distance(double t) {
   return {a * a, s < 1e-5 ? 2 - 2 * t / 3 : 2 * a / s};
 }
 
-// v - 1 from space coordinates x, y and times x0, y0; `scale` multiplies both points. The difference of the
-// times is rebuilt from the space parts, so that close pairs far from the origin keep their digits.
-inline double half_squared_chord(const float* x, const float* y, std::int64_t dim, double x0, double y0,
-                                 double scale) {
-  double chord = 0, x2 = 0, y2 = 0;
-  for (std::int64_t k = 0; k < dim; ++k) {
-    const double a = x[k] * scale, b = y[k] * scale;
-    chord += (a - b) * (a - b);
-    x2 += a * a;
-    y2 += b * b;
-  }
-  const double time = (x2 - y2) / (x0 + y0);
-  return (chord - time * time) / 2;
-}
+// times[i]: of the scaled point i of x, count x dim.
+void time_coordinates(const float* x, std::int64_t count, std::int64_t dim, double scale, double* times);
 
-inline double time_coordinate(const float* x, std::int64_t dim, double scale) {
-  double squared = 0;
-  for (std::int64_t k = 0; k < dim; ++k) squared += (x[k] * scale) * (x[k] * scale);
-  return std::sqrt(1 + squared);
-}
+// chords[i] = v - 1 of x_i and y_target(i), from their times too. The difference of the times is rebuilt from
+// the space parts, so that close pairs far from the origin keep their digits.
+void half_squared_chords(const float* x, const double* x_times, std::int64_t count, const float* y,
+                         const double* y_times, const std::int64_t* target, std::int64_t dim, double scale,
+                         double* chords);
 
 }  // namespace hyperllm::kernels

@@ -1,0 +1,216 @@
+// From v_ij to q_ij and the sums of e_ij, for the tiles of hyperllm/kernels/contrast_tiles.cpp, whose lanes
+// these are. Included once for each instruction set.
+#if defined(HYPERLLM_CONTRAST_WEIGHTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HYPERLLM_CONTRAST_WEIGHTS_INL_H_
+#undef HYPERLLM_CONTRAST_WEIGHTS_INL_H_
+#else
+#define HYPERLLM_CONTRAST_WEIGHTS_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+
+#include "hyperllm/kernels/contrast_tables.h"
+#include "hyperllm/kernels/contrast_tiles.h"
+// After highway.h.
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace hyperllm::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A fixed size, so that arrays of vectors exist and stay in registers.
+#if HWY_TARGET == HWY_AVX3
+constexpr std::size_t kLanes = 16;
+#elif HWY_TARGET == HWY_AVX2
+constexpr std::size_t kLanes = 8;
+#elif HWY_TARGET == HWY_SCALAR
+constexpr std::size_t kLanes = 1;
+#else
+constexpr std::size_t kLanes = 4;
+#endif
+using D = hn::CappedTag<float, kLanes>;
+using V = hn::Vec<D>;
+using DI = hn::RebindToSigned<D>;
+
+#undef HYPERLLM_CONTRAST_DISTANCES
+#undef HYPERLLM_CONTRAST_WEIGHTS
+#define HYPERLLM_CONTRAST_DISTANCES (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2)
+#define HYPERLLM_CONTRAST_WEIGHTS (HWY_TARGET == HWY_AVX3)
+
+// Operation by operation over a few vectors: the processor looks ahead over few of them only.
+#define HYPERLLM_EACH _Pragma("GCC unroll 8") for (std::size_t c = 0; c < kAtOnce; ++c)
+
+#if HYPERLLM_CONTRAST_DISTANCES
+// Sixteen floats, looked up by the low four bits of a lane.
+struct Sixteen {
+  using Ints = hn::VFromD<DI>;
+#if HWY_TARGET == HWY_AVX3
+  using Piece = Ints;
+  V all;
+  HWY_ATTR HWY_INLINE void load(const float* values) { all = hn::Load(D(), values); }
+  HWY_ATTR HWY_INLINE static Piece piece(Ints index) { return index; }
+  HWY_ATTR HWY_INLINE V at(Piece piece) const {
+    return hn::TableLookupLanes(all, hn::IndicesFromVec(D(), piece));
+  }
+#else
+  struct Piece {
+    Ints lane;
+    hn::Mask<D> upper;
+  };
+  V low, high;
+  HWY_ATTR HWY_INLINE void load(const float* values) {
+    low = hn::Load(D(), values);
+    high = hn::Load(D(), values + kLanes);
+  }
+  HWY_ATTR HWY_INLINE static Piece piece(Ints index) {
+    const DI di;
+    return {hn::And(index, hn::Set(di, 7)), hn::RebindMask(D(), hn::TestBit(index, hn::Set(di, 8)))};
+  }
+  HWY_ATTR HWY_INLINE V at(Piece piece) const {
+    const auto lanes = hn::IndicesFromVec(D(), piece.lane);
+    return hn::IfThenElse(piece.upper, hn::TableLookupLanes(high, lanes), hn::TableLookupLanes(low, lanes));
+  }
+#endif
+};
+
+// The polynomials of DistanceTable in registers, and what follows them.
+struct DistancesInRegisters {
+  static constexpr int kDegree = DistanceTable::kDegree;
+  Sixteen centre, coefficient[kDegree + 1];
+
+  HWY_ATTR HWY_INLINE explicit DistancesInRegisters(const DistanceTable& table) {
+    centre.load(table.centre.data());
+#pragma GCC unroll 8
+    for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
+  }
+
+  // kAtOnce vectors of v, `stride` apart, to q; adds their e to `sum`.
+  template <std::size_t kAtOnce>
+  HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT v, std::size_t stride, float* HWY_RESTRICT q,
+                                V sum) const {
+    const D d;
+    const DI di;
+    const V one = hn::Set(d, 1.0f), magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: adding it rounds
+    // 2^r on [-0.5, 0.5] with a relative error of 9.2e-8 (least squares, weighted towards the largest error).
+    const V powers[] = {hn::Set(d, 9.671513511e-3f), hn::Set(d, 5.550733784e-2f), hn::Set(d, 2.402224207e-1f),
+                        hn::Set(d, 6.931469776e-1f), one};
+    V t[kAtOnce], slope[kAtOnce], g[kAtOnce], e[kAtOnce];
+    typename Sixteen::Piece piece[kAtOnce];
+    HYPERLLM_EACH t[c] = hn::Load(d, v + c * stride);
+    HYPERLLM_EACH piece[c] = Sixteen::piece(hn::ShiftRight<21>(hn::BitCast(di, t[c])));
+    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
+    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
+    HYPERLLM_EACH g[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
+#pragma GCC unroll 8
+    for (int p = kDegree - 2; p >= 0; --p) {
+      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], g[c]);
+      HYPERLLM_EACH g[c] = hn::MulAdd(g[c], t[c], coefficient[p].at(piece[c]));
+    }
+    HYPERLLM_EACH t[c] = hn::Add(g[c], magic);  // rounded, in the low bits
+    HYPERLLM_EACH g[c] = hn::Sub(g[c], hn::Sub(t[c], magic));
+    HYPERLLM_EACH e[c] = hn::Set(d, 1.326471499e-3f);
+#pragma GCC unroll 8
+    for (const V& power : powers) {
+      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], g[c], power);
+    }
+    HYPERLLM_EACH {
+      e[c] = hn::BitCast(d, hn::Add(hn::BitCast(di, e[c]), hn::ShiftLeft<23>(hn::BitCast(di, t[c]))));
+      sum = hn::Add(sum, e[c]);
+      hn::Store(hn::Mul(e[c], slope[c]), d, q + c * kTileRows);
+    }
+    return sum;
+  }
+};
+#endif  // HYPERLLM_CONTRAST_DISTANCES
+
+#if HYPERLLM_CONTRAST_WEIGHTS
+// Thirty-two floats, looked up by the low five bits of a lane.
+struct ThirtyTwo {
+  __m512 low, high;
+  HWY_ATTR HWY_INLINE void load(const float* values) {
+    low = _mm512_load_ps(values);
+    high = _mm512_load_ps(values + kLanes);
+  }
+  HWY_ATTR HWY_INLINE V at(hn::VFromD<DI> piece) const {
+    return V{_mm512_permutex2var_ps(low, piece.raw, high)};
+  }
+};
+
+// The polynomials of WeightTable in registers: of u, not v.
+struct WeightsInRegisters {
+  static constexpr int kDegree = WeightTable::kDegree;
+  ThirtyTwo centre, coefficient[kDegree + 1];
+
+  HWY_ATTR HWY_INLINE explicit WeightsInRegisters(const WeightTable& table) {
+    centre.load(table.centre.data());
+#pragma GCC unroll 8
+    for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
+  }
+
+  template <std::size_t kAtOnce>
+  HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT u, std::size_t stride, float* HWY_RESTRICT q,
+                                V sum) const {
+    const D d;
+    V t[kAtOnce], slope[kAtOnce], e[kAtOnce];
+    hn::VFromD<DI> piece[kAtOnce];
+    HYPERLLM_EACH t[c] = hn::Load(d, u + c * stride);
+    HYPERLLM_EACH piece[c] = hn::ShiftRight<WeightTable::kShift>(hn::BitCast(DI(), t[c]));
+    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
+    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
+    HYPERLLM_EACH e[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
+#pragma GCC unroll 8
+    for (int p = kDegree - 2; p >= 0; --p) {
+      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], e[c]);
+      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], t[c], coefficient[p].at(piece[c]));
+    }
+    HYPERLLM_EACH {
+      sum = hn::Add(sum, e[c]);
+      hn::Store(slope[c], d, q + c * kTileRows);
+    }
+    return sum;
+  }
+};
+#endif  // HYPERLLM_CONTRAST_WEIGHTS
+#undef HYPERLLM_EACH
+
+// The same with closed forms, v to q in place; shift, z: kTileRows.
+HWY_ATTR inline void exact_weights(float inverse_tau, const float* HWY_RESTRICT shift, float* HWY_RESTRICT v,
+                                   std::size_t count, float* HWY_RESTRICT z) {
+  const D d;
+  const V zero = hn::Zero(d), one = hn::Set(d, 1.0f), two = hn::Set(d, 2.0f), third = hn::Set(d, 1.0f / 3),
+          scale = hn::Set(d, inverse_tau);
+  for (std::size_t i = 0; i < kTileRows; i += kLanes) {
+    V sum = hn::Load(d, z + i);
+    const V start = hn::Load(d, shift + i);
+    for (std::size_t j = 0; j < count; ++j) {
+      float* at = v + j * kTileRows + i;
+      // log1p(t + sqrt(t (t + 2))) keeps the digits that acosh(1 + t) loses near t = 0.
+      const V t = hn::Max(hn::Sub(hn::Load(d, at), one), zero);
+      const V s = hn::Sqrt(hn::Mul(t, hn::Add(t, two)));
+      const V a = hn::Log1p(d, hn::Add(t, s));
+      const V slope = hn::IfThenElse(hn::Lt(t, hn::Set(d, 1e-4f)), hn::NegMulAdd(t, third, one),
+                                     hn::Div(a, hn::Max(s, hn::Set(d, 1e-6f))));
+      const V e = hn::Exp(d, hn::Mul(hn::NegMulAdd(a, a, start), scale));
+      sum = hn::Add(sum, e);
+      hn::Store(hn::Mul(e, slope), d, at);
+    }
+    hn::Store(sum, d, z + i);
+  }
+}
+
+HWY_ATTR inline void smallest_scores(const float* v, std::size_t count, float* smallest) {
+  const D d;
+  for (std::size_t i = 0; i < kTileRows; i += kLanes) {
+    V least = hn::Load(d, smallest + i);
+    for (std::size_t j = 0; j < count; ++j) least = hn::Min(least, hn::Load(d, v + j * kTileRows + i));
+    hn::Store(least, d, smallest + i);
+  }
+}
+
+}  // namespace hyperllm::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,80 @@
+#include "hyperllm/kernels/lorentz_pair.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hyperllm/kernels/lorentz_pair.cpp"
+// clang-format off: foreach_target.h must come first
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+#include <hwy/cache_control.h>
+
+#include "hyperllm/kernels/row_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace hyperllm::kernels::HWY_NAMESPACE {
+
+HWY_ATTR void times_of_rows(const float* x, std::int64_t count, std::int64_t dim, double scale,
+                            double* times) {
+  for (std::int64_t i = 0; i < count; ++i)
+    times[i] = std::sqrt(1 + scale * scale * dot(x + i * dim, x + i * dim, dim));
+}
+
+HWY_ATTR double half_squared_chord(const float* x, const float* y, std::int64_t dim, double times,
+                                   double scale) {
+  const Doubles d;
+  auto chord = hn::Zero(d), squares = hn::Zero(d);  // |x - y|^2 and |x|^2 - |y|^2
+  double last_chord = 0, last_squares = 0;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t k = 0;
+  for (; k + lanes <= dim; k += lanes) {
+    const auto a = load(d, x + k), b = load(d, y + k), difference = hn::Sub(a, b);
+    chord = hn::MulAdd(difference, difference, chord);
+    squares = hn::MulAdd(difference, hn::Add(a, b), squares);
+  }
+  for (; k < dim; ++k) {
+    const double a = x[k], b = y[k];
+    last_chord += (a - b) * (a - b);
+    last_squares += (a - b) * (a + b);
+  }
+  const double square = scale * scale;
+  const double time = square * (hn::GetLane(hn::SumOfLanes(d, squares)) + last_squares) / times;
+  return (square * (hn::GetLane(hn::SumOfLanes(d, chord)) + last_chord) - time * time) / 2;
+}
+
+HWY_ATTR void chords_of_rows(const float* x, const double* x_times, std::int64_t count, const float* y,
+                             const double* y_times, const std::int64_t* target, std::int64_t dim,
+                             double scale, double* chords) {
+  constexpr std::int64_t kAhead = 8;  // targets may lie anywhere
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (i + kAhead < count) {
+      const std::int64_t next = target[i + kAhead];
+      hwy::Prefetch(y_times + next);
+      for (std::int64_t k = 0; k < dim; k += 16) hwy::Prefetch(y + next * dim + k);
+      hwy::Prefetch(y + next * dim + dim - 1);
+    }
+    const std::int64_t t = target[i];
+    chords[i] = half_squared_chord(x + i * dim, y + t * dim, dim, x_times[i] + y_times[t], scale);
+  }
+}
+
+}  // namespace hyperllm::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hyperllm::kernels {
+
+HWY_EXPORT(times_of_rows);
+HWY_EXPORT(chords_of_rows);
+
+void time_coordinates(const float* x, std::int64_t count, std::int64_t dim, double scale, double* times) {
+  HWY_DYNAMIC_DISPATCH(times_of_rows)(x, count, dim, scale, times);
+}
+
+void half_squared_chords(const float* x, const double* x_times, std::int64_t count, const float* y,
+                         const double* y_times, const std::int64_t* target, std::int64_t dim, double scale,
+                         double* chords) {
+  HWY_DYNAMIC_DISPATCH(chords_of_rows)(x, x_times, count, y, y_times, target, dim, scale, chords);
+}
+
+}  // namespace hyperllm::kernels
+#endif  // HWY_ONCE
