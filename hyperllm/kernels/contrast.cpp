@@ -47,14 +47,6 @@ struct Packed {
   const float* row(std::int64_t i) const { return rows.data() + i * width; }
 };
 
-// From the weights' sums (time component, space component) to the gradient with respect to the space
-// coordinates: the time depends on them as dx0/dx = x / x0.
-void finish_gradient(const double* sums, const float* point, double time, std::int64_t dim, double scale,
-                     float* grad) {
-  for (std::int64_t k = 0; k < dim; ++k)
-    grad[k] = static_cast<float>(scale * (sums[0] / time * (point[k] * scale) - sums[k + 1]));
-}
-
 // Which polynomials serve, of those that the processor has a use for; at most one of them does.
 struct Tables {
   std::optional<WeightTable> weights;
@@ -131,9 +123,8 @@ struct Rows {
   // From share * row_sums, the weighted sum of the columns; `sums` is scratch.
   void finish(std::int64_t row, double share, const double* row_sums, std::span<double> sums,
               std::span<float> grad_x) const {
-    const float* of_target = b.row(target[row]);
-    for (std::int64_t k = 0; k <= dim; ++k) sums[k] = share * row_sums[k] + weight[row] * of_target[k];
-    finish_gradient(sums.data(), x.data() + row * dim, a.time[row], dim, scale, grad_x.data() + row * dim);
+    add_point(share, row_sums, weight[row], b.row(target[row]), dim + 1, sums.data());
+    gradient_from_sums(sums.data(), x.data() + row * dim, a.time[row], dim, scale, grad_x.data() + row * dim);
   }
 };
 
@@ -149,10 +140,10 @@ void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumns&
       double* of_column = &sums[(j - begin) * width];
       for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
         const std::int64_t row = positives.rows[at];
-        for (std::int64_t k = 0; k < width; ++k) of_column[k] += rows.weight[row] * rows.a.row(row)[k];
+        add_point(1, of_column, rows.weight[row], rows.a.row(row), width, of_column);
       }
-      finish_gradient(of_column, rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
-                      grad_y.data() + j * rows.dim);
+      gradient_from_sums(of_column, rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
+                         grad_y.data() + j * rows.dim);
     }
   });
 }

@@ -57,6 +57,23 @@ HWY_ATTR void chords_of_rows(const float* x, const double* x_times, std::int64_t
   }
 }
 
+HWY_ATTR void add_rows(double share, const double* from, double weight, const float* row, std::int64_t width,
+                       double* sums) {
+  for_columns(width, [&](auto d, std::int64_t k) HWY_ATTR {
+    const auto weighted = hn::Mul(hn::Set(d, weight), load(d, row + k));
+    hn::StoreU(hn::MulAdd(hn::Set(d, share), load(d, from + k), weighted), d, sums + k);
+  });
+}
+
+HWY_ATTR void gradient_of_row(const double* sums, const float* point, double time, std::int64_t dim,
+                              double scale, float* grad) {
+  const double radial = scale * scale * sums[0] / time;
+  for_columns(dim, [&](auto d, std::int64_t k) HWY_ATTR {
+    const auto towards = hn::Mul(hn::Set(d, scale), load(d, sums + k + 1));
+    store(d, hn::MulSub(hn::Set(d, radial), load(d, point + k), towards), grad + k);
+  });
+}
+
 }  // namespace hyperllm::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -65,6 +82,8 @@ namespace hyperllm::kernels {
 
 HWY_EXPORT(times_of_rows);
 HWY_EXPORT(chords_of_rows);
+HWY_EXPORT(add_rows);
+HWY_EXPORT(gradient_of_row);
 
 void time_coordinates(const float* x, std::int64_t count, std::int64_t dim, double scale, double* times) {
   HWY_DYNAMIC_DISPATCH(times_of_rows)(x, count, dim, scale, times);
@@ -74,6 +93,16 @@ void half_squared_chords(const float* x, const double* x_times, std::int64_t cou
                          const double* y_times, const std::int64_t* target, std::int64_t dim, double scale,
                          double* chords) {
   HWY_DYNAMIC_DISPATCH(chords_of_rows)(x, x_times, count, y, y_times, target, dim, scale, chords);
+}
+
+void add_point(double share, const double* from, double weight, const float* point, std::int64_t width,
+               double* sums) {
+  HWY_DYNAMIC_DISPATCH(add_rows)(share, from, weight, point, width, sums);
+}
+
+void gradient_from_sums(const double* sums, const float* point, double time, std::int64_t dim, double scale,
+                        float* grad) {
+  HWY_DYNAMIC_DISPATCH(gradient_of_row)(sums, point, time, dim, scale, grad);
 }
 
 }  // namespace hyperllm::kernels

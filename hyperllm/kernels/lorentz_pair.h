@@ -29,4 +29,14 @@ void half_squared_chords(const float* x, const double* x_times, std::int64_t cou
                          const double* y_times, const std::int64_t* target, std::int64_t dim, double scale,
                          double* chords);
 
+// sums[k] = share * from[k] + weight * point[k] of `width` coordinates; sums may be from.
+void add_point(double share, const double* from, double weight, const float* point, std::int64_t width,
+               double* sums);
+
+// From a sum of points weighted with dloss/dv (time component first) to the gradient with respect to the
+// space coordinates of the point paired with them, whose scaled time is `time`; it depends on them as dx0/dx
+// = x / x0.
+void gradient_from_sums(const double* sums, const float* point, double time, std::int64_t dim, double scale,
+                        float* grad);
+
 }  // namespace hyperllm::kernels
