@@ -89,25 +89,5 @@ TEST(Contrast, ShortTilesStayFiniteForSmallTau) {
   }
 }
 
-// The gradient falls apart into rows: two calls on parts of the rows add up to one on all of them.
-TEST(Contrast, RowsAddUp) {
-  const std::int64_t rows = 150, columns = 210, dim = 17;
-  const Floats x = test::random_points(rows, dim, 1, 1.5, 1),
-               y = test::random_points(columns, dim, 1, 1.5, 2);
-  const auto target = test::random_targets(rows, columns, 3);
-  Floats gx(x.size()), gy(y.size()), part_x(x.size()), first(y.size()), second(y.size());
-  const double whole = softmax_contrast(x, y, target, dim, 1, 0.5, gx, gy);
-  const std::int64_t cut = 70;
-  const std::span<const float> all(x);
-  const std::span<const std::int64_t> targets(target);
-  const double parts = softmax_contrast(all.first(cut * dim), y, targets.first(cut), dim, 1, 0.5,
-                                        std::span(part_x).first(cut * dim), first) +
-                       softmax_contrast(all.subspan(cut * dim), y, targets.subspan(cut), dim, 1, 0.5,
-                                        std::span(part_x).subspan(cut * dim), second);
-  EXPECT_NEAR(parts, whole, 1e-7 * whole);
-  for (std::size_t i = 0; i < gx.size(); ++i) EXPECT_NEAR(part_x[i], gx[i], 3e-6);
-  for (std::size_t i = 0; i < gy.size(); ++i) EXPECT_NEAR(first[i] + second[i], gy[i], 3e-6);
-}
-
 }  // namespace
 }  // namespace hyperllm::kernels

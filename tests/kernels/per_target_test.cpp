@@ -155,8 +155,14 @@ TEST(PerTarget, TripletsAgree) {
 }
 
 TEST(PerTarget, ContrastAgrees) {
-  for (const auto& [columns, dim, radius] : std::vector<std::tuple<std::int64_t, std::int64_t, double>>{
-           {3, 9, 1}, {7, 1, 1}, {64, 15, 1.5}, {333, 49, 1.5}, {333, 9, 3}, {100, 66, 1}}) {
+  for (const auto& [columns, dim, radius, tau] :
+       std::vector<std::tuple<std::int64_t, std::int64_t, double, double>>{{3, 9, 1, 1},
+                                                                           {7, 1, 1, 1},
+                                                                           {64, 15, 1.5, 0.5},
+                                                                           {333, 49, 1.5, 1},
+                                                                           {333, 18, 1.5, 0.2},
+                                                                           {333, 9, 3, 1},
+                                                                           {100, 66, 1, 1}}) {
     const std::int64_t rows = 70;
     const Floats x = test::random_points(rows, dim, 1, radius, 1),
                  y = test::random_points(columns, dim, 1, radius, 2);
@@ -165,7 +171,7 @@ TEST(PerTarget, ContrastAgrees) {
     Floats first_x, first_y;
     on_every_target([&] {
       Floats gx(x.size()), gy(y.size());
-      const double loss = softmax_contrast(x, y, targets, dim, 1, 1, gx, gy);
+      const double loss = softmax_contrast(x, y, targets, dim, 1, tau, gx, gy);
       if (first_x.empty()) {
         first = loss;
         first_x = gx;
@@ -178,6 +184,31 @@ TEST(PerTarget, ContrastAgrees) {
       EXPECT_LT(difference(gy, first_y), tolerance) << columns << " columns";
     });
   }
+}
+
+// The gradient falls apart into rows: calls on parts of the rows add up to one on all of them. So few rows a
+// part that no tile's products wait for another tile of the same lane, and so many in all that some do.
+TEST(PerTarget, ContrastOfPartsAddsUp) {
+  const std::int64_t rows = 1200, part = 400, columns = 1300, dim = 17;
+  const Floats x = test::random_points(rows, dim, 1, 1.5, 1),
+               y = test::random_points(columns, dim, 1, 1.5, 2);
+  const auto targets = test::random_targets(rows, columns, 3);
+  on_every_target([&] {
+    for (double tau : {0.2, 0.5}) {
+      Floats gx(x.size()), gy(y.size()), part_x(x.size()), part_y(y.size()), sum_y(y.size());
+      const double whole = softmax_contrast(x, y, targets, dim, 1, tau, gx, gy);
+      double sum = 0;
+      for (std::int64_t begin = 0; begin < rows; begin += part) {
+        sum += softmax_contrast(std::span(x).subspan(begin * dim, part * dim), y,
+                                std::span(targets).subspan(begin, part), dim, 1, tau,
+                                std::span(part_x).subspan(begin * dim, part * dim), part_y);
+        for (std::size_t i = 0; i < sum_y.size(); ++i) sum_y[i] += part_y[i];
+      }
+      EXPECT_NEAR(sum, whole, 1e-7 * whole) << tau;
+      EXPECT_LT(difference(part_x, gx), 3e-6) << tau;
+      EXPECT_LT(difference(sum_y, gy), 3e-6) << tau;
+    }
+  });
 }
 
 TEST(PerTarget, ContrastKeepsNan) {
