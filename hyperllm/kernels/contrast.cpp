@@ -75,14 +75,13 @@ struct Tables {
 struct Tile {
   Scratch buffer;
   std::vector<double> row_sums;
-  float *q, *rows, *scaled;
+  float *q, *rows;
 
   explicit Tile(const ContrastShape& shape)
-      : buffer((shape.padded() + 2 * shape.width) * kTileRows),
+      : buffer((shape.padded() + shape.width) * kTileRows),
         row_sums(shape.width * kTileRows),
         q(buffer.data()),
-        rows(q + shape.padded() * kTileRows),
-        scaled(rows + shape.width * kTileRows) {}
+        rows(q + shape.padded() * kTileRows) {}
 };
 
 // The rows of each column's positive pairs, in order.
@@ -212,13 +211,7 @@ double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad
       tile_loss[block] = rows.loss(begin, begin + in_tile, z, shift);
       for (std::int64_t i = 0; i < in_tile; ++i) share[i] = unit / z[i];
       if (!with_grad) continue;
-      for (std::int64_t i = 0; i < kTileRows; ++i) {
-        const float* row = rows.a.row(begin + std::min(i, in_tile - 1));
-        const double of_row = i < in_tile ? share[i] : 0;
-        for (std::int64_t k = 0; k < shape.width; ++k)
-          own.scaled[i * shape.width + k] = static_cast<float>(of_row * row[k]);
-      }
-      columns->add(own.scaled);
+      columns->add(rows.a.row(begin), in_tile, share);
       for (std::int64_t i = 0; i < in_tile; ++i)
         rows.finish(begin + i, share[i], own.row_sums.data() + i * shape.width, sums, grad_x);
     }

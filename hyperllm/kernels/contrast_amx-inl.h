@@ -22,7 +22,7 @@ constexpr std::int64_t kWeightBlock = kWeightParts * kBlockFloats, kWeightsSize 
 std::int64_t padded(std::int64_t width) { return blocks(width) * kBlock; }
 // Scores have one more coordinate, whose product is WeightTable's shift. The unit adds up even and odd
 // coordinates apart: as the next even one after the time, it takes away what is large before more is rounded.
-constexpr std::int64_t kShift = 2;
+constexpr std::int64_t kShiftCoordinate = 2;
 std::int64_t score_depth(std::int64_t width) { return blocks(width + 1); }
 
 // Sizes of packed operands, in floats.
@@ -96,8 +96,8 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
   for (std::int64_t j = 0; j < kBlock; ++j) {
     float* row = rows + j * all;
     if (j >= count) row[0] = 1;
-    std::copy_backward(row + kShift, row + width, row + width + 1);
-    row[kShift] = 1;
+    std::copy_backward(row + kShiftCoordinate, row + width, row + width + 1);
+    row[kShiftCoordinate] = 1;
     for (std::int64_t b = 0; b < depth; ++b)
       store_row_parts(_mm512_load_ps(row + b * kBlock), _mm512_load_ps(row + b * kBlock + kLine), kParts,
                       kBlockFloats,
@@ -115,9 +115,9 @@ HYPERLLM_AMX void pack_rows(const float* x, std::int64_t count, std::int64_t wid
   std::fill(turned, turned + depth * kBlock * kRows, 0.0f);
   for (std::int64_t i = 0; i < kRows; ++i) {
     turned[i] = scale * (i < count ? x[i * width] : 1);
-    turned[kShift * kRows + i] = shift;
+    turned[kShiftCoordinate * kRows + i] = shift;
     for (std::int64_t k = 1; k < width && i < count; ++k)
-      turned[(k < kShift ? k : k + 1) * kRows + i] = -scale * x[i * width + k];
+      turned[(k < kShiftCoordinate ? k : k + 1) * kRows + i] = -scale * x[i * width + k];
   }
   for (std::int64_t b = 0; b < depth; ++b)
     for (std::int64_t p = 0; p < kLine; ++p)

@@ -17,6 +17,19 @@ double slope_of_distance(double v) {
   return s < 1e-5 ? 2 - 2 * (v - 1) / 3 : 2 * (v < 1 ? std::acos(v) : std::acosh(v)) / s;
 }
 
+struct Piece {
+  std::size_t slot;
+  double middle, width;
+};
+
+// Part `part` of the in_octave equal ones of [2^octave, 2^(octave + 1)); the exponent and the leading bits of
+// the mantissa of its floats, modulo the number of pieces, are its slot.
+Piece piece_of(int octave, int part, int in_octave, int pieces) {
+  const double width = std::ldexp(1.0 / in_octave, octave);
+  return {static_cast<std::size_t>(((127 + octave) * in_octave + part) % pieces),
+          std::ldexp(1, octave) + (part + 0.5) * width, width};
+}
+
 // Powers of x that meet `value` at Chebyshev's nodes of [-half, half]: Newton's form, then expanded.
 template <int kDegree>
 std::array<double, kDegree + 1> interpolated(double half, const std::function<double(double)>& value) {
@@ -42,13 +55,12 @@ DistanceTable::DistanceTable(double tau) {
   constexpr int kInOctave = kPieces / 4;
   for (int index = 0; index < kPieces; ++index) {
     // The last piece below 16 is the last one below 1 instead: rounding may leave v just below 1.
-    const int octave = index < kPieces - 1 ? index / kInOctave : -1, part = index % kInOctave;
-    const std::size_t slot = ((127 + octave) * kInOctave + part) % kPieces;
-    const double width = std::ldexp(1.0 / kInOctave, octave),
-                 middle = std::ldexp(1, octave) + (part + 0.5) * width;
+    const int octave = index < kPieces - 1 ? index / kInOctave : -1;
+    const auto [slot, middle, width] = piece_of(octave, index % kInOctave, kInOctave, kPieces);
     centre[slot] = static_cast<float>(middle);
-    const auto power = interpolated<kDegree>(
-        width / 2, [&](double x) { return -squared_distance(middle + x) / (tau * std::numbers::ln2); });
+    const auto power = interpolated<kDegree>(width / 2, [&, at = middle](double x) {
+      return -squared_distance(at + x) / (tau * std::numbers::ln2);
+    });
     for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
   }
 }
@@ -59,11 +71,8 @@ WeightTable::WeightTable(double tau, double largest) {
   scale = static_cast<float>(12 / (largest - kSmallest));
   shift = static_cast<float>(4 - scale * kSmallest);
   for (int index = 0; index < kPieces; ++index) {
-    const int octave = 2 + index / kInOctave;
-    const std::size_t slot = ((127 + octave) * kInOctave + index % kInOctave) % kPieces;
-    const double width = std::ldexp(1.0 / kInOctave, octave),
-                 middle = std::ldexp(1, octave) + (index % kInOctave + 0.5) * width;
-    const auto v_at = [&](double x) { return (middle + x - shift) / scale; };
+    const auto [slot, middle, width] = piece_of(2 + index / kInOctave, index % kInOctave, kInOctave, kPieces);
+    const auto v_at = [&, at = middle](double x) { return (at + x - shift) / scale; };
     const auto slope_at = [&](double x) {
       const double v = v_at(x);
       return -std::exp(-squared_distance(v) / tau) * slope_of_distance(v) / (tau * scale);

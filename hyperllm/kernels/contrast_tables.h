@@ -11,10 +11,10 @@ namespace hyperllm::kernels {
 // the pieces, both of alternating sign.
 struct DistanceTable {
   static constexpr double kLargest = 14;
-  static constexpr int kPieces = 16, kDegree = 4;
+  static constexpr int kPieces = 16, kDegree = 4, kShift = 21;  // piece: the low four bits of v >> kShift
   alignas(64) std::array<float, kPieces> centre;
-  alignas(
-      64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;  // ascending powers of v - centre
+  // Ascending powers of v - centre.
+  alignas(64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;
 
   explicit DistanceTable(double tau);
 };
@@ -26,8 +26,8 @@ struct WeightTable {
   static constexpr int kPieces = 32, kDegree = 5, kShift = 19;  // piece: the low five bits of u >> kShift
   double scale, shift;                                          // they fit in float
   alignas(64) std::array<float, kPieces> centre;
-  alignas(
-      64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;  // ascending powers of u - centre
+  // Ascending powers of u - centre.
+  alignas(64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;
   // Largest relative ones for v of [1, largest]: of e, and of its derivative by v, which is `scale` times
   // that of the polynomials.
   double error = 0, slope_error = 0;

@@ -19,6 +19,7 @@
 // clang-format on
 
 #include "hyperllm/kernels/contrast_weights-inl.h"
+#include "hyperllm/kernels/row_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hyperllm::kernels::HWY_NAMESPACE {
@@ -37,9 +38,8 @@ constexpr std::size_t kPendingChunk = 10 * kChunk;  // columns whose waiting pro
 constexpr std::size_t kWidthTile = 6;               // coordinates of a row gradient at a time
 constexpr std::size_t kFlush = 17;  // chunks whose row sums are added in float before they go to double
 constexpr std::size_t kAtOnce = 3;  // vectors of one stripe that become weights together
-constexpr std::size_t kPanelVectors = 3,
-                      kPanel = kPanelVectors * kLanes;  // coordinates of a column's gradient
-constexpr std::size_t kFold = kLanes < 4 ? 1 : 4;       // columns whose sums share a vector
+constexpr std::size_t kPanel = kPanelVectors * kLanes;
+constexpr std::size_t kFold = kLanes < 4 ? 1 : 4;  // columns whose sums share a vector
 static_assert(kRows % kStripe == 0 && kChunk % kColumnTile == 0 && kColumnTile % kAtOnce == 0 &&
               kGradColumns % kFold == 0);
 
@@ -253,33 +253,23 @@ HWY_ATTR void column_gradients(const PendingTile& tile, const float* q, std::siz
   }
 }
 
+HWY_ATTR void add_floats(const float* from, std::int64_t count, double* to) {
+  for_columns(count, [&](auto d, std::int64_t i)
+                         HWY_ATTR { hn::StoreU(hn::Add(load(d, to + i), load(d, from + i)), d, to + i); });
+}
+
 // Adds sums of columns [begin, end) to rows of `width` doubles.
 HWY_ATTR void add_sums(const PendingTile& tile, std::int64_t begin, std::int64_t end, std::int64_t width,
                        double* sums) {
-  const hn::CappedTag<double, kLanes> d;
-  const hn::Rebind<float, decltype(d)> half;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d)), in_main = width - tile.rest;
+  constexpr auto kVector = static_cast<std::int64_t>(kLanes), kOfVector = static_cast<std::int64_t>(kFold);
+  const std::int64_t in_main = width - tile.rest;
   for (std::int64_t j = begin; j < end; ++j, sums += width) {
-    const float* from = tile.sums + j * tile.main_width;
-    std::int64_t k = 0;
-    for (; k + lanes <= in_main; k += lanes)
-      hn::StoreU(hn::Add(hn::LoadU(d, sums + k), hn::PromoteTo(d, hn::LoadU(half, from + k))), d, sums + k);
-    for (; k < in_main; ++k) sums[k] += from[k];
-    constexpr auto kOfVector = static_cast<std::int64_t>(kFold);
+    add_floats(tile.sums + j * tile.main_width, in_main, sums);
     for (std::int64_t c = 0; c < tile.rest; ++c) {
-      const float* of_column = tile.rest_sums +
-                               (j / kOfVector * tile.rest + c) * static_cast<std::int64_t>(kLanes) +
-                               j % kOfVector;
-      for (std::size_t lane = 0; lane < kLanes; lane += kFold) sums[in_main + c] += of_column[lane];
+      const float* of_column = tile.rest_sums + (j / kOfVector * tile.rest + c) * kVector + j % kOfVector;
+      for (std::int64_t lane = 0; lane < kVector; lane += kOfVector) sums[in_main + c] += of_column[lane];
     }
   }
-}
-
-HWY_ATTR void add_floats(const float* from, std::size_t count, double* to) {
-  const hn::CappedTag<double, kLanes> d;
-  const hn::Rebind<float, decltype(d)> half;
-  for (std::size_t i = 0; i < count; i += hn::Lanes(d))
-    hn::StoreU(hn::Add(hn::LoadU(d, to + i), hn::PromoteTo(d, hn::LoadU(half, from + i))), d, to + i);
 }
 
 double rows_of_tile(const ContrastShape& shape, const ContrastRows& tile, const PendingTile* pending,
@@ -333,7 +323,7 @@ double rows_of_tile(const ContrastShape& shape, const ContrastRows& tile, const 
     if (chunk % kFlush == 0) std::fill(chunk_sums, chunk_sums + width * kRows, 0.0f);
     row_gradients(q + j * kRows, tile.y + j * width, width, count, chunk_sums);
     if (chunk % kFlush == kFlush - 1 || j + kChunk >= columns)
-      add_floats(chunk_sums, width * kRows, all_sums.data());
+      add_floats(chunk_sums, static_cast<std::int64_t>(width * kRows), all_sums.data());
   }
   for (std::size_t i = 0; sums && i < kRows; ++i)
     for (std::size_t k = 0; k < width; ++k) sums[i * width + k] = all_sums[k * kRows + i];
@@ -369,10 +359,9 @@ ContrastSums::ContrastSums(const ContrastShape& shape)
     : shape_(shape),
       lanes_(HWY_DYNAMIC_DISPATCH(lanes_in_use)()),
       rest_(shape.width % lanes_ <= 3 ? shape.width % lanes_ : 0),
-      fold_(HWY_DYNAMIC_DISPATCH(fold_in_use)()),
       main_width_((shape.width - rest_ + lanes_ - 1) / lanes_ * lanes_),
       main_(shape.padded() * main_width_),
-      rest_sums_(shape.padded() / fold_ * rest_ * lanes_),
+      rest_sums_(shape.padded() / HWY_DYNAMIC_DISPATCH(fold_in_use)() * rest_ * lanes_),
       scaled_main_(kTileRows * main_width_),
       scaled_rest_(rest_ * kTileRows),
       tile_{main_width_,       rest_, scaled_main_.data(), scaled_rest_.data(), main_.data(),
@@ -380,20 +369,20 @@ ContrastSums::ContrastSums(const ContrastShape& shape)
   std::fill_n(scaled_main_.data(), kTileRows * main_width_, 0.0f);
 }
 
-void ContrastSums::add(const float* scaled) {
-  const std::int64_t in_main = shape_.width - rest_;
-  for (std::int64_t k = 0; k < in_main;) {
-    // A panel, or one of the vectors after the last: its coordinates of one row follow one another.
-    const std::int64_t size = k + 3 * lanes_ <= main_width_ ? 3 * lanes_ : lanes_;
+void ContrastSums::add(const float* rows, std::int64_t count, const double* share) {
+  const std::int64_t in_main = shape_.width - rest_, panel = kPanelVectors * lanes_;
+  const auto scaled = [&](std::int64_t i, std::int64_t k) {
+    return i < count ? static_cast<float>(share[i] * rows[i * shape_.width + k]) : 0;
+  };
+  for (std::int64_t first = 0, size; first < in_main; first += size) {
+    size = first + panel <= main_width_ ? panel : lanes_;
     for (std::int64_t i = 0; i < kTileRows; ++i)
-      std::copy_n(scaled + i * shape_.width + k, std::min(size, in_main - k),
-                  scaled_main_.data() + k * kTileRows + i * size);
-    k += size;
+      for (std::int64_t k = 0; k < std::min(size, in_main - first); ++k)
+        scaled_main_.data()[first * kTileRows + i * size + k] = scaled(i, first + k);
   }
-  for (std::int64_t i = 0; i < kTileRows; ++i) {
-    for (std::int64_t c = 0; c < rest_; ++c)
-      scaled_rest_.data()[c * kTileRows + i] = scaled[i * shape_.width + in_main + c];
-  }
+  for (std::int64_t c = 0; c < rest_; ++c)
+    for (std::int64_t i = 0; i < kTileRows; ++i)
+      scaled_rest_.data()[c * kTileRows + i] = scaled(i, in_main + c);
   waiting_ = true;
 }
 

@@ -14,6 +14,7 @@
 namespace hyperllm::kernels {
 
 inline constexpr std::int64_t kTileRows = 64;
+inline constexpr std::int64_t kPanelVectors = 3;  // of coordinates, in a column's gradient at a time
 
 // q is stored as q[j * kTileRows + i]: the loops run over 64 rows at once.
 struct ContrastShape {
@@ -38,6 +39,8 @@ bool contrast_has_distance_table();
 // A tile whose q still waits to be multiplied with its rows, for the columns' sums.
 struct PendingTile {
   std::int64_t main_width, rest;  // coordinates that fill vectors, and up to three that do not
+  // Panels of kPanelVectors vectors of coordinates, then single vectors: kTileRows x that many coordinates
+  // each; rest x kTileRows.
   const float *scaled, *scaled_rest;
   float *sums, *rest_sums;
   bool first;  // the sums hold nothing yet
@@ -49,8 +52,9 @@ class ContrastSums {
  public:
   explicit ContrastSums(const ContrastShape& shape);
 
-  void add(const float* scaled);  // kTileRows x width, for the tile that contrast_rows computed last
-  void finish(const float* q);    // after the last add, of which there is at least one
+  // For the tile that contrast_rows computed last: its `count` rows (x width), each times its share.
+  void add(const float* rows, std::int64_t count, const double* share);
+  void finish(const float* q);  // after the last add, of which there is at least one
   // Adds the sums of columns [begin, end): width values each, row-major.
   void add_to(std::int64_t begin, std::int64_t end, double* sums) const;
 
@@ -58,7 +62,7 @@ class ContrastSums {
 
  private:
   ContrastShape shape_;
-  std::int64_t lanes_, rest_, fold_, main_width_;
+  std::int64_t lanes_, rest_, main_width_;
   Scratch main_, rest_sums_, scaled_main_, scaled_rest_;
   PendingTile tile_;
   bool waiting_ = false;

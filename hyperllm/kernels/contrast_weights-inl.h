@@ -76,16 +76,40 @@ struct Sixteen {
 #endif
 };
 
-// The polynomials of DistanceTable in registers, and what follows them.
-struct DistancesInRegisters {
-  static constexpr int kDegree = DistanceTable::kDegree;
-  Sixteen centre, coefficient[kDegree + 1];
+// Piecewise polynomials in registers; Entries holds a number for each piece.
+template <class Entries, class Table>
+struct PolynomialsInRegisters {
+  static constexpr int kDegree = Table::kDegree;
+  Entries centre, coefficient[kDegree + 1];
 
-  HWY_ATTR HWY_INLINE explicit DistancesInRegisters(const DistanceTable& table) {
+  HWY_ATTR HWY_INLINE explicit PolynomialsInRegisters(const Table& table) {
     centre.load(table.centre.data());
 #pragma GCC unroll 8
     for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
   }
+
+  // Values and slopes at kAtOnce vectors, `stride` apart.
+  template <std::size_t kAtOnce>
+  HWY_ATTR HWY_INLINE void evaluate(const float* HWY_RESTRICT at, std::size_t stride, V (&value)[kAtOnce],
+                                    V (&slope)[kAtOnce]) const {
+    V t[kAtOnce];
+    typename Entries::Piece piece[kAtOnce];
+    HYPERLLM_EACH t[c] = hn::Load(D(), at + c * stride);
+    HYPERLLM_EACH piece[c] = Entries::piece(hn::ShiftRight<Table::kShift>(hn::BitCast(DI(), t[c])));
+    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
+    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
+    HYPERLLM_EACH value[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
+#pragma GCC unroll 8
+    for (int p = kDegree - 2; p >= 0; --p) {
+      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], value[c]);
+      HYPERLLM_EACH value[c] = hn::MulAdd(value[c], t[c], coefficient[p].at(piece[c]));
+    }
+  }
+};
+
+struct DistancesInRegisters : PolynomialsInRegisters<Sixteen, DistanceTable> {
+  HWY_ATTR HWY_INLINE explicit DistancesInRegisters(const DistanceTable& table)
+      : PolynomialsInRegisters(table) {}
 
   // kAtOnce vectors of v, `stride` apart, to q; adds their e to `sum`.
   template <std::size_t kAtOnce>
@@ -98,17 +122,7 @@ struct DistancesInRegisters {
     const V powers[] = {hn::Set(d, 9.671513511e-3f), hn::Set(d, 5.550733784e-2f), hn::Set(d, 2.402224207e-1f),
                         hn::Set(d, 6.931469776e-1f), one};
     V t[kAtOnce], slope[kAtOnce], g[kAtOnce], e[kAtOnce];
-    typename Sixteen::Piece piece[kAtOnce];
-    HYPERLLM_EACH t[c] = hn::Load(d, v + c * stride);
-    HYPERLLM_EACH piece[c] = Sixteen::piece(hn::ShiftRight<21>(hn::BitCast(di, t[c])));
-    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
-    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
-    HYPERLLM_EACH g[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
-#pragma GCC unroll 8
-    for (int p = kDegree - 2; p >= 0; --p) {
-      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], g[c]);
-      HYPERLLM_EACH g[c] = hn::MulAdd(g[c], t[c], coefficient[p].at(piece[c]));
-    }
+    evaluate<kAtOnce>(v, stride, g, slope);
     HYPERLLM_EACH t[c] = hn::Add(g[c], magic);  // rounded, in the low bits
     HYPERLLM_EACH g[c] = hn::Sub(g[c], hn::Sub(t[c], magic));
     HYPERLLM_EACH e[c] = hn::Set(d, 1.326471499e-3f);
@@ -129,46 +143,28 @@ struct DistancesInRegisters {
 #if HYPERLLM_CONTRAST_WEIGHTS
 // Thirty-two floats, looked up by the low five bits of a lane.
 struct ThirtyTwo {
+  using Piece = hn::VFromD<DI>;
   __m512 low, high;
   HWY_ATTR HWY_INLINE void load(const float* values) {
     low = _mm512_load_ps(values);
     high = _mm512_load_ps(values + kLanes);
   }
-  HWY_ATTR HWY_INLINE V at(hn::VFromD<DI> piece) const {
-    return V{_mm512_permutex2var_ps(low, piece.raw, high)};
-  }
+  HWY_ATTR HWY_INLINE static Piece piece(Piece index) { return index; }
+  HWY_ATTR HWY_INLINE V at(Piece piece) const { return V{_mm512_permutex2var_ps(low, piece.raw, high)}; }
 };
 
-// The polynomials of WeightTable in registers: of u, not v.
-struct WeightsInRegisters {
-  static constexpr int kDegree = WeightTable::kDegree;
-  ThirtyTwo centre, coefficient[kDegree + 1];
+struct WeightsInRegisters : PolynomialsInRegisters<ThirtyTwo, WeightTable> {
+  HWY_ATTR HWY_INLINE explicit WeightsInRegisters(const WeightTable& table) : PolynomialsInRegisters(table) {}
 
-  HWY_ATTR HWY_INLINE explicit WeightsInRegisters(const WeightTable& table) {
-    centre.load(table.centre.data());
-#pragma GCC unroll 8
-    for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
-  }
-
+  // The same from u instead of v.
   template <std::size_t kAtOnce>
   HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT u, std::size_t stride, float* HWY_RESTRICT q,
                                 V sum) const {
-    const D d;
-    V t[kAtOnce], slope[kAtOnce], e[kAtOnce];
-    hn::VFromD<DI> piece[kAtOnce];
-    HYPERLLM_EACH t[c] = hn::Load(d, u + c * stride);
-    HYPERLLM_EACH piece[c] = hn::ShiftRight<WeightTable::kShift>(hn::BitCast(DI(), t[c]));
-    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
-    HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
-    HYPERLLM_EACH e[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
-#pragma GCC unroll 8
-    for (int p = kDegree - 2; p >= 0; --p) {
-      HYPERLLM_EACH slope[c] = hn::MulAdd(slope[c], t[c], e[c]);
-      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], t[c], coefficient[p].at(piece[c]));
-    }
+    V slope[kAtOnce], e[kAtOnce];
+    evaluate<kAtOnce>(u, stride, e, slope);
     HYPERLLM_EACH {
       sum = hn::Add(sum, e[c]);
-      hn::Store(slope[c], d, q + c * kTileRows);
+      hn::Store(slope[c], D(), q + c * kTileRows);
     }
     return sum;
   }

@@ -19,7 +19,7 @@ HWY_ATTR void times_of_rows(const float* x, std::int64_t count, std::int64_t dim
     times[i] = std::sqrt(1 + scale * scale * dot(x + i * dim, x + i * dim, dim));
 }
 
-HWY_ATTR double half_squared_chord(const float* x, const float* y, std::int64_t dim, double times,
+HWY_ATTR double half_squared_chord(const float* x, const float* y, std::int64_t dim, double time_sum,
                                    double scale) {
   const Doubles d;
   auto chord = hn::Zero(d), squares = hn::Zero(d);  // |x - y|^2 and |x|^2 - |y|^2
@@ -37,7 +37,7 @@ HWY_ATTR double half_squared_chord(const float* x, const float* y, std::int64_t 
     last_squares += (a - b) * (a + b);
   }
   const double square = scale * scale;
-  const double time = square * (hn::GetLane(hn::SumOfLanes(d, squares)) + last_squares) / times;
+  const double time = square * (hn::GetLane(hn::SumOfLanes(d, squares)) + last_squares) / time_sum;
   return (square * (hn::GetLane(hn::SumOfLanes(d, chord)) + last_chord) - time * time) / 2;
 }
 

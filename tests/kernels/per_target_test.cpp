@@ -177,7 +177,7 @@ TEST(PerTarget, ContrastAgrees) {
         first_x = gx;
         first_y = gy;
       }
-      // AMX has polynomials of its own.
+      // AMX multiplies weights in two bfloat16 parts.
       const double tolerance = has_amx_parts() ? 1e-5 : 1e-6;
       EXPECT_NEAR(loss, first, 1e-6 * first) << columns << " columns";
       EXPECT_LT(difference(gx, first_x), tolerance) << columns << " columns";
