@@ -115,6 +115,7 @@ TEST_F(CliTest, InterruptStopsCleanlyWithStatus130) {
 
 TEST_F(CliTest, SecondSignalQuitsAtOnce) {
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  ::setenv("TEST_TMPDIR", folder_.c_str(), 1);  // the child, which cannot tidy up, works in here
   log_.on_call = [](const std::string&, const Context&) {
     ::raise(SIGINT);
     ::raise(SIGTERM);
