@@ -23,6 +23,15 @@ HYPERLLM_AMX inline __m512 nearest(__m512 value) {
   const __m512i bits = _mm512_add_epi32(_mm512_castps_si512(value), _mm512_set1_epi32(0x8000));
   return _mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
 }
+HYPERLLM_AMX inline float nearest(float value) { return _mm512_cvtss_f32(nearest(_mm512_set1_ps(value))); }
+// The parts of 16 elements, `stride` floats apart.
+HYPERLLM_AMX inline void split(__m512 value, int parts, std::int64_t stride, float* out) {
+  for (int part = 0; part < parts; ++part, out += stride) {
+    const __m512 high = nearest(value);
+    _mm512_store_ps(out, high);
+    value = _mm512_sub_ps(value, high);
+  }
+}
 // Lane by lane a pair: `low` in the low half. Both are bfloat16 as floats.
 HYPERLLM_AMX inline __m512 pairs(__m512 low, __m512 high) {
   const __m512i shifted = _mm512_maskz_srli_epi32(0xFFFF, _mm512_castps_si512(low), 16);

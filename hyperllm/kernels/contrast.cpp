@@ -56,7 +56,7 @@ struct Tables {
     // As good as DistanceTable; of alternating sign.
     constexpr double kWeightError = 1.6e-6, kSlopeError = 3e-5;
     // Below, the rounding of scaled points would be felt: it costs one more last digit of v than the others.
-    constexpr double kSmallestTau = 0.25;
+    constexpr double kSmallestTau = 0.3;
     // v = -<x,y>_L is largest for points on opposite sides of the origin. No exponent may leave the range of
     // float.
     const double distance = std::acosh(a.farthest) + std::acosh(b.farthest);

@@ -19,21 +19,44 @@ constexpr std::int64_t kBatch = 8;    // blocks of columns whose weights wait fo
 constexpr int kWeightParts = 2;
 constexpr std::int64_t kWeightBlock = kWeightParts * kBlockFloats, kWeightsSize = kBlock * kRows;
 
-std::int64_t padded(std::int64_t width) { return blocks(width) * kBlock; }
+// Gradients have the time as two coordinates, 0 and `width`: points near the cap all have the same one, whose
+// lost bits would not cancel.
+std::int64_t padded(std::int64_t width) { return blocks(width + 1) * kBlock; }
+HYPERLLM_AMX inline void split_time(float* row, std::int64_t width) {
+  row[width] = row[0] - nearest(row[0]);
+  row[0] -= row[width];
+}
+
+// The products of parts that make a score, as {of y, of x}; each changes one side.
+constexpr int kHigh = 0, kMiddle = 1, kLow = 2, kTerms = 5, kColumnParts = 3, kRowParts = 2;
+constexpr int kTerm[kTerms][2] = {
+    {kHigh, kHigh}, {kHigh, kMiddle}, {kMiddle, kMiddle}, {kMiddle, kHigh}, {kLow, kHigh}};
 // Scores have one more coordinate, whose product is WeightTable's shift. The unit adds up even and odd
 // coordinates apart: as the next even one after the time, it takes away what is large before more is rounded.
 constexpr std::int64_t kShiftCoordinate = 2;
-std::int64_t score_depth(std::int64_t width) { return blocks(width + 1); }
+
+// The coordinates of scores: those that fill blocks, whose parts are operands of several products, and the
+// rest, of which each term has places of its own in `rest_blocks` more. Behind them stands the low part of
+// x's time, the only one that counts.
+struct ScoreDepth {
+  std::int64_t whole, rest, rest_blocks;
+
+  explicit ScoreDepth(std::int64_t width)
+      : whole((width + 1) / kBlock), rest((width + 1) % kBlock), rest_blocks(blocks(kTerms * rest + 1)) {}
+  std::int64_t coordinates() const { return (whole + 1) * kBlock; }
+  std::int64_t columns() const { return (whole * kColumnParts + rest_blocks) * kBlockFloats; }  // of 16
+  std::int64_t rows() const { return (whole * kRowParts + rest_blocks) * 4 * kBlockFloats; }
+};
 
 // Sizes of packed operands, in floats.
 std::int64_t points_size(std::int64_t columns, std::int64_t width) {
-  return blocks(columns) * 2 * score_depth(width) * kParts * kBlockFloats;
+  return blocks(columns) * 2 * ScoreDepth(width).columns();
 }
 std::int64_t transposed_size(std::int64_t columns, std::int64_t width) {
-  return blocks(columns) * 2 * blocks(width) * kWeightBlock;
+  return blocks(columns) * padded(width) / kLine * kWeightBlock;
 }
-std::int64_t rows_size(std::int64_t width) { return score_depth(width) * 4 * kParts * kBlockFloats; }
-std::int64_t scaled_size(std::int64_t width) { return 2 * 2 * blocks(width) * kWeightBlock; }
+std::int64_t rows_size(std::int64_t width) { return ScoreDepth(width).rows(); }
+std::int64_t scaled_size(std::int64_t width) { return kRows / kBlock * padded(width) / kLine * kWeightBlock; }
 std::int64_t sums_size(std::int64_t width) { return padded(width) * kRows; }  // of a tile of rows
 
 // Four blocks of results, tiles 0 to 3: (0 1 / 2 3). Left operands: tiles 4 and 5; right ones: 6 and 7.
@@ -78,11 +101,15 @@ HYPERLLM_AMX inline void store_results(float* c, std::int64_t stride) {
 // nothing for the rows, and for the scores they are the origin: a point, so that nothing overflows.
 HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t width, float* points,
                               float* transposed) {
-  const std::int64_t depth = score_depth(width), all = depth * kBlock;
-  const Scratch scratch(kBlock * all);
-  float* rows = scratch.data();
-  std::fill(rows, rows + kBlock * all, 0.0f);
-  for (std::int64_t j = 0; j < count; ++j) std::copy_n(y + j * width, width, rows + j * all);
+  const ScoreDepth depth(width);
+  const std::int64_t all = depth.coordinates();
+  const Scratch scratch(kBlock * all + depth.rest_blocks * kBlock);
+  float *rows = scratch.data(), *places = rows + kBlock * all;
+  std::fill(rows, places + depth.rest_blocks * kBlock, 0.0f);
+  for (std::int64_t j = 0; j < count; ++j) {
+    std::copy_n(y + j * width, width, rows + j * all);
+    split_time(rows + j * all, width);
+  }
   // Left operand of the rows' gradients: coordinates are rows, pairs of columns.
   alignas(64) float turned[kWeightBlock];
   for (std::int64_t k = 0; k < padded(width); k += kLine, transposed += kWeightBlock) {
@@ -93,15 +120,22 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
       transpose_block(turned + part * kBlockFloats, transposed + part * kBlockFloats);
   }
   // Left operand of the scores: columns are rows, pairs of coordinates.
+  alignas(64) float part[kColumnParts][kBlock];
   for (std::int64_t j = 0; j < kBlock; ++j) {
-    float* row = rows + j * all;
-    if (j >= count) row[0] = 1;
+    float *row = rows + j * all, *out = points + j / kLine * depth.columns() + j % kLine * kLine;
+    row[0] = j < count ? y[j * width] : 1;
     std::copy_backward(row + kShiftCoordinate, row + width, row + width + 1);
     row[kShiftCoordinate] = 1;
-    for (std::int64_t b = 0; b < depth; ++b)
-      store_row_parts(_mm512_load_ps(row + b * kBlock), _mm512_load_ps(row + b * kBlock + kLine), kParts,
-                      kBlockFloats,
-                      points + (j / kLine * depth + b) * kParts * kBlockFloats + j % kLine * kLine);
+    for (std::int64_t b = 0; b < depth.whole; ++b, out += kColumnParts * kBlockFloats)
+      store_row_parts(_mm512_load_ps(row + b * kBlock), _mm512_load_ps(row + b * kBlock + kLine),
+                      kColumnParts, kBlockFloats, out);
+    for (std::int64_t k = 0; k < kBlock; k += kLine)
+      split(_mm512_load_ps(row + depth.whole * kBlock + k), kColumnParts, kBlock, part[0] + k);
+    for (int t = 0; t < kTerms; ++t) std::copy_n(part[kTerm[t][0]], depth.rest, places + t * depth.rest);
+    places[kTerms * depth.rest] = nearest(row[0]);
+    for (std::int64_t r = 0; r < depth.rest_blocks; ++r, out += kBlockFloats)
+      store_row_parts(_mm512_load_ps(places + r * kBlock), _mm512_load_ps(places + r * kBlock + kLine), 1, 0,
+                      out);
   }
 }
 
@@ -109,40 +143,57 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
 // signs are those of scale * -<x, y>_L + shift.
 HYPERLLM_AMX void pack_rows(const float* x, std::int64_t count, std::int64_t width, float scale, float shift,
                             float* packed) {
-  const std::int64_t depth = score_depth(width);
-  const Scratch scratch(depth * kBlock * kRows);
-  float* turned = scratch.data();
-  std::fill(turned, turned + depth * kBlock * kRows, 0.0f);
+  const ScoreDepth depth(width);
+  const std::int64_t all = depth.coordinates() * kRows;
+  const Scratch scratch(all + depth.rest_blocks * kBlock * kRows);
+  float *turned = scratch.data(), *places = turned + all;
+  std::fill(turned, places + depth.rest_blocks * kBlock * kRows, 0.0f);
   for (std::int64_t i = 0; i < kRows; ++i) {
     turned[i] = scale * (i < count ? x[i * width] : 1);
     turned[kShiftCoordinate * kRows + i] = shift;
     for (std::int64_t k = 1; k < width && i < count; ++k)
       turned[(k < kShiftCoordinate ? k : k + 1) * kRows + i] = -scale * x[i * width + k];
   }
-  for (std::int64_t b = 0; b < depth; ++b)
-    for (std::int64_t p = 0; p < kLine; ++p)
-      for (std::int64_t i = 0; i < kRows; i += kLine) {
-        const float* at = turned + (b * kBlock + 2 * p) * kRows + i;
-        store_parts(_mm512_load_ps(at), _mm512_load_ps(at + kRows), kParts, 4 * kBlockFloats,
-                    packed + (b * kParts * 4 + i / kLine) * kBlockFloats + p * kLine);
-      }
+  alignas(64) float part[kColumnParts][kLine];
+  for (std::int64_t i = 0; i < kRows; i += kLine) {
+    for (std::int64_t c = 0; c < depth.rest; ++c) {
+      split(_mm512_load_ps(turned + (depth.whole * kBlock + c) * kRows + i), kRowParts, kLine, part[0]);
+      for (int t = 0; t < kTerms; ++t)
+        std::copy_n(part[kTerm[t][1]], kLine, places + (t * depth.rest + c) * kRows + i);
+    }
+    split(_mm512_load_ps(turned + i), kColumnParts, kLine, part[0]);
+    std::copy_n(part[kLow], kLine, places + kTerms * depth.rest * kRows + i);
+  }
+  const auto pack = [&](const float* from, std::int64_t count_of_blocks, int parts, float* to) HYPERLLM_AMX {
+    for (std::int64_t b = 0; b < count_of_blocks; ++b)
+      for (std::int64_t p = 0; p < kLine; ++p)
+        for (std::int64_t i = 0; i < kRows; i += kLine) {
+          const float* at = from + (b * kBlock + 2 * p) * kRows + i;
+          store_parts(_mm512_load_ps(at), _mm512_load_ps(at + kRows), parts, 4 * kBlockFloats,
+                      to + (b * parts * 4 + i / kLine) * kBlockFloats + p * kLine);
+        }
+  };
+  pack(turned, depth.whole, kRowParts, packed);
+  pack(places, depth.rest_blocks, 1, packed + depth.whole * kRowParts * 4 * kBlockFloats);
 }
 
 // The right operand of the columns' gradients: `count` rows of x, each times its share.
 HYPERLLM_AMX void pack_scaled(const float* x, const double* share, std::int64_t count, std::int64_t width,
                               float* packed) {
-  const std::int64_t groups = 2 * blocks(width);
-  for (std::int64_t i = 0; i < kRows; i += 2)
-    for (std::int64_t g = 0; g < groups; ++g) {
-      __m512 row[2];
-      for (std::int64_t r = 0; r < 2; ++r) {
-        const bool there = i + r < count;
-        row[r] = _mm512_mul_ps(_mm512_set1_ps(there ? static_cast<float>(share[i + r]) : 0),
-                               load_some(x + (i + r) * width + g * kLine, there ? width - g * kLine : 0));
-      }
-      store_parts(row[0], row[1], kWeightParts, kBlockFloats,
-                  packed + (i / kBlock * groups + g) * kWeightBlock + i % kBlock / 2 * kLine);
+  const std::int64_t size = padded(width), groups = size / kLine;
+  const Scratch scratch(2 * size);
+  float* rows = scratch.data();
+  for (std::int64_t i = 0; i < kRows; i += 2) {
+    std::fill(rows, rows + 2 * size, 0.0f);
+    for (std::int64_t r = 0; r < 2 && i + r < count; ++r) {
+      const auto times = static_cast<float>(share[i + r]);
+      for (std::int64_t k = 0; k < width; ++k) rows[r * size + k] = times * x[(i + r) * width + k];
+      split_time(rows + r * size, width);
     }
+    for (std::int64_t g = 0; g < groups; ++g)
+      store_parts(_mm512_load_ps(rows + g * kLine), _mm512_load_ps(rows + size + g * kLine), kWeightParts,
+                  kBlockFloats, packed + (i / kBlock * groups + g) * kWeightBlock + i % kBlock / 2 * kLine);
+  }
 }
 
 struct NoWork {
@@ -156,19 +207,33 @@ struct NoWork {
 // u[j * kRows + i] = scale * -<x_i, y_j>_L + shift for one block of columns.
 template <class Work>
 HYPERLLM_AMX void scores(const float* points, const float* rows, std::int64_t width, float* u, Work& work) {
-  const std::int64_t depth = score_depth(width), group = depth * kParts * kBlockFloats;
+  const ScoreDepth depth(width);
+  const std::int64_t group = depth.columns();
   for (std::int64_t i = 0; i < kRows; i += kBlock) {
+    const float *left = points, *right = rows + i / kLine * kBlockFloats;
+    const auto take_left = [&](int part) HYPERLLM_AMX {
+      load_left(left + part * kBlockFloats, left + group + part * kBlockFloats);
+    };
+    const auto take_right = [&](int part) HYPERLLM_AMX {
+      load_right(right + part * 4 * kBlockFloats, right + (part * 4 + 1) * kBlockFloats);
+    };
     zero_results();
-    for (std::int64_t b = 0; b < depth; ++b) {
-      const float* left = points + b * kParts * kBlockFloats;
-      const float* right = rows + (b * kParts * 4 + i / kLine) * kBlockFloats;
-      const auto take_left = [&](int part) HYPERLLM_AMX {
-        load_left(left + part * kBlockFloats, left + group + part * kBlockFloats);
-      };
-      const auto take_right = [&](int part) HYPERLLM_AMX {
-        load_right(right + part * 4 * kBlockFloats, right + (part * 4 + 1) * kBlockFloats);
-      };
-      six_products(take_left, take_right, [&]() HYPERLLM_AMX { multiply(work); });
+    for (std::int64_t b = 0; b < depth.whole; ++b) {
+#pragma GCC unroll 5
+      for (int t = 0; t < kTerms; ++t) {
+        if (t == 0 || kTerm[t][0] != kTerm[t - 1][0]) take_left(kTerm[t][0]);
+        if (t == 0 || kTerm[t][1] != kTerm[t - 1][1]) take_right(kTerm[t][1]);
+        multiply(work);
+      }
+      left += kColumnParts * kBlockFloats;
+      right += kRowParts * 4 * kBlockFloats;
+    }
+    for (std::int64_t r = 0; r < depth.rest_blocks; ++r) {
+      take_left(0);
+      take_right(0);
+      multiply(work);
+      left += kBlockFloats;
+      right += 4 * kBlockFloats;
     }
     store_results(u + i, kRows);
   }
@@ -199,7 +264,7 @@ HYPERLLM_AMX inline void start_results(bool first, const float* c, std::int64_t 
 // padded(width).
 HYPERLLM_AMX void row_gradients(const float* transposed, const float* weights, std::int64_t count,
                                 std::int64_t width, bool first, float* sums) {
-  const std::int64_t groups = 2 * blocks(width);
+  const std::int64_t groups = padded(width) / kLine;
   NoWork nothing;
   for (std::int64_t k = 0; k < groups; k += 2)
     for (std::int64_t i = 0; i < kRows / kLine; i += 2) {
@@ -216,7 +281,7 @@ HYPERLLM_AMX void row_gradients(const float* transposed, const float* weights, s
 template <class Work>
 HYPERLLM_AMX void column_gradients(const float* weights, const float* scaled, std::int64_t width, bool first,
                                    float* sums, Work& work) {
-  const std::int64_t groups = 2 * blocks(width), stride = padded(width);
+  const std::int64_t groups = padded(width) / kLine, stride = padded(width);
   for (std::int64_t k = 0; k < groups; k += 2) {
     float* at = sums + k * kLine;
     start_results(first, at, stride);

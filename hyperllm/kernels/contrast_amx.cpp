@@ -50,25 +50,32 @@ struct Table {
 using Weights = Table<false>;
 using Slopes = Table<true>;
 
-// Adds the e of a block to the sums of its rows.
+// Adds the e of a block's columns to the sums of its rows; a step is eight columns of 16 rows.
 struct AddWeights {
   const Weights& table;
   float* sums;  // kRows
-  const float *v, *end;
+  const float* u = nullptr;
+  std::int64_t columns = 0, line = 0;  // those left; the first row of the next step
 
-  HYPERLLM_AMX void column() {
-    if (v == end) return;
-#pragma GCC unroll 4
-    for (std::int64_t i = 0; i < kRows; i += kLine)
-      _mm512_store_ps(sums + i, _mm512_add_ps(_mm512_load_ps(sums + i), table.at(v + i)));
-    v += kRows;
-  }
   HYPERLLM_AMX void step() {
-    column();
-    column();
+    if (columns >= 8) add<8>();
   }
   HYPERLLM_AMX void finish() {
-    while (v != end) column();
+    while (columns >= 8) add<8>();
+    while (columns > 0) add<1>();
+  }
+
+ private:
+  template <int kColumns>
+  HYPERLLM_AMX void add() {
+    __m512 sum = _mm512_load_ps(sums + line);
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; ++j) sum = _mm512_add_ps(sum, table.at(u + j * kRows + line));
+    _mm512_store_ps(sums + line, sum);
+    line = (line + kLine) % kRows;
+    if (line > 0) return;
+    u += kColumns * kRows;
+    columns -= kColumns;
   }
 };
 
@@ -76,7 +83,7 @@ struct AddWeights {
 struct MakeWeights {
   static constexpr std::int64_t kSteps = kBlock / 2 * (kRows / kBlock);
   const Slopes& table;
-  const float* v;
+  const float* u;
   float *for_columns, *for_rows;
   std::int64_t at = 0;
 
@@ -84,7 +91,7 @@ struct MakeWeights {
     if (at == kSteps) return;
     const std::int64_t j = at / 2 * 2, i = at % 2;
     ++at;
-    const float* from = v + j * kRows + i * kBlock;
+    const float* from = u + j * kRows + i * kBlock;
     const __m512 a0 = table.at(from), a1 = table.at(from + kLine), b0 = table.at(from + kRows),
                  b1 = table.at(from + kRows + kLine);
     const __m512 a0_high = nearest(a0), a1_high = nearest(a1), b0_high = nearest(b0), b1_high = nearest(b1);
@@ -162,14 +169,14 @@ HYPERLLM_AMX void AmxContrast::weight_sums_of_tiles(std::int64_t begin, std::int
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const float* rows = x_points_.data() + tile * rows_size(width_);
       std::fill(sums, sums + kRows, 0.0f);
-      AddWeights work{table, sums, nullptr, nullptr};  // of the block before
-      float *v = buffer.data(), *other = v + kWeightsSize;
+      AddWeights work{table, sums};  // of the block before
+      float *u = buffer.data(), *other = u + kWeightsSize;
       for (std::int64_t j = near; j < std::min(near + kNear, columns_); j += kBlock) {
-        scores(y_points_.data() + points_size(j, width_), rows, width_, v, work);
+        scores(y_points_.data() + points_size(j, width_), rows, width_, u, work);
         work.finish();
-        work.v = v;
-        work.end = v + std::min(kBlock, columns_ - j) * kRows;
-        std::swap(v, other);
+        work.u = u;
+        work.columns = std::min(kBlock, columns_ - j);
+        std::swap(u, other);
       }
       work.finish();
       for (std::int64_t i = 0; i < std::min(kRows, rows_ - tile * kRows); ++i) z[tile * kRows + i] += sums[i];
@@ -190,50 +197,60 @@ HYPERLLM_AMX void AmxContrast::gradients_of_lane(std::int64_t lane) {
   const std::int64_t begin = lane * lane_columns_, end = std::min(begin + lane_columns_, columns_);
   float* lane_sums = row_sums_.data() + lane * tiles_ * sums_size(width_);
   if (begin >= end) return void(std::fill(lane_sums, lane_sums + tiles_ * sums_size(width_), 0.0f));
-  const Scratch buffer((3 + kBatch) * kWeightsSize);
-  float *v = buffer.data(), *for_columns = v + kWeightsSize, *for_rows = v + 3 * kWeightsSize;
+  const Scratch buffer((4 + kBatch) * kWeightsSize);
+  float *u = buffer.data(), *for_columns = u + 2 * kWeightsSize, *for_rows = u + 4 * kWeightsSize;
   const Slopes table(table_);
   NoWork nothing;
   x86_configure_tiles();
-  for (std::int64_t near = begin; near < end; near += kNear)
-    for (std::int64_t tile = 0; tile < tiles_; ++tile) {
-      const float* scaled = x_scaled_.data() + tile * scaled_size(width_);
-      const auto columns = [&](std::int64_t block, std::int64_t j, auto& work) HYPERLLM_AMX {
-        column_gradients(for_columns + block % 2 * kWeightsSize, scaled, width_, tile == 0,
-                         column_sums_.data() + j * padded(width_), work);
-      };
-      for (std::int64_t batch = near; batch < std::min(near + kNear, end); batch += kBatch * kBlock) {
-        const std::int64_t count = std::min(kBatch, blocks(std::min(near + kNear, end) - batch));
-        for (std::int64_t block = 0; block < count; ++block) {
-          const std::int64_t j = batch + block * kBlock;
-          scores(y_points_.data() + points_size(j, width_), x_points_.data() + tile * rows_size(width_),
-                 width_, v, nothing);
-          MakeWeights work{table, v, for_columns + block % 2 * kWeightsSize, for_rows + block * kWeightsSize};
-          if (block > 0) columns(block - 1, j - kBlock, work);
-          work.finish();
-        }
-        columns(count - 1, batch + (count - 1) * kBlock, nothing);
-        row_gradients(y_transposed_.data() + transposed_size(batch, width_), for_rows, count, width_,
-                      batch == begin, lane_sums + tile * sums_size(width_));
-      }
+  for (std::int64_t near = begin; near < end; near += kNear) {
+    const std::int64_t across = blocks(std::min(near + kNear, end) - near), count = tiles_ * across;
+    // Block b is `across` to a tile; while its weights are made, the block before is added to the columns'
+    // sums, and the one behind it gets its scores.
+    const auto block_scores = [&](std::int64_t b, auto& work) HYPERLLM_AMX {
+      scores(y_points_.data() + points_size(near + b % across * kBlock, width_),
+             x_points_.data() + b / across * rows_size(width_), width_, u + b % 2 * kWeightsSize, work);
+    };
+    const auto block_columns = [&](std::int64_t b, auto& work) HYPERLLM_AMX {
+      const std::int64_t tile = b / across;
+      column_gradients(for_columns + b % 2 * kWeightsSize, x_scaled_.data() + tile * scaled_size(width_),
+                       width_, tile == 0, column_sums_.data() + (near + b % across * kBlock) * padded(width_),
+                       work);
+    };
+    block_scores(0, nothing);
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::int64_t in_tile = b % across, in_batch = in_tile % kBatch;
+      MakeWeights work{table, u + b % 2 * kWeightsSize, for_columns + b % 2 * kWeightsSize,
+                       for_rows + in_batch * kWeightsSize};
+      if (b > 0) block_columns(b - 1, work);
+      if (b + 1 < count) block_scores(b + 1, work);
+      work.finish();
+      if (in_batch + 1 < kBatch && in_tile + 1 < across) continue;
+      const std::int64_t batch = near + (in_tile - in_batch) * kBlock;
+      row_gradients(y_transposed_.data() + transposed_size(batch, width_), for_rows, in_batch + 1, width_,
+                    batch == begin, lane_sums + b / across * sums_size(width_));
     }
+    block_columns(count - 1, nothing);
+  }
   x86_release_tiles();
 }
 
 HYPERLLM_AMX void AmxContrast::row_sums(std::int64_t tile, double* sums) const {
-  std::vector<double> all(width_ * kRows);
+  std::vector<double> all((width_ + 1) * kRows);
   for (std::int64_t lane = 0; lane < lanes_; ++lane) {
     const float* from = row_sums_.data() + (lane * tiles_ + tile) * sums_size(width_);
     for (std::size_t at = 0; at < all.size(); ++at) all[at] += from[at];
   }
-  for (std::int64_t i = 0; i < kRows; ++i)
-    for (std::int64_t k = 0; k < width_; ++k) sums[i * width_ + k] = all[k * kRows + position(i)];
+  for (std::int64_t i = 0; i < kRows; ++i, sums += width_) {
+    for (std::int64_t k = 0; k < width_; ++k) sums[k] = all[k * kRows + position(i)];
+    sums[0] += all[width_ * kRows + position(i)];
+  }
 }
 
 HYPERLLM_AMX void AmxContrast::add_columns(std::int64_t begin, std::int64_t end, double* sums) const {
   for (std::int64_t j = begin; j < end; ++j, sums += width_) {
     const float* from = column_sums_.data() + j * padded(width_);
     for (std::int64_t k = 0; k < width_; ++k) sums[k] += from[k];
+    sums[0] += from[width_];
   }
 }
 

@@ -49,6 +49,13 @@ std::array<double, kDegree + 1> interpolated(double half, const std::function<do
   return power;
 }
 
+// The nearest number of so many significant bits.
+double with_bits(double value, int bits) {
+  int exponent;
+  const double mantissa = std::frexp(value, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(mantissa, bits)), exponent - bits);
+}
+
 }  // namespace
 
 DistanceTable::DistanceTable(double tau) {
@@ -69,7 +76,7 @@ WeightTable::WeightTable(double tau, double largest) {
   constexpr double kSmallest = 0.97;  // rounding may leave v below 1
   constexpr int kInOctave = kPieces / 2, kSamples = 12;
   scale = static_cast<float>(12 / (largest - kSmallest));
-  shift = static_cast<float>(4 - scale * kSmallest);
+  shift = with_bits(4 - scale * kSmallest, 16);
   for (int index = 0; index < kPieces; ++index) {
     const auto [slot, middle, width] = piece_of(2 + index / kInOctave, index % kInOctave, kInOctave, kPieces);
     const auto v_at = [&, at = middle](double x) { return (at + x - shift) / scale; };

@@ -24,7 +24,7 @@ struct DistanceTable {
 // less accurate; the polynomials are fitted to the slope and then integrated.
 struct WeightTable {
   static constexpr int kPieces = 32, kDegree = 5, kShift = 19;  // piece: the low five bits of u >> kShift
-  double scale, shift;                                          // they fit in float
+  double scale, shift;                                          // of a float's bits; of 16
   alignas(64) std::array<float, kPieces> centre;
   // Ascending powers of u - centre.
   alignas(64) std::array<std::array<float, kPieces>, kDegree + 1> coefficient;

@@ -122,6 +122,34 @@ TEST_P(Fused, SoftmaxContrast) {
       }
 }
 
+// As in a trained model: items in clusters at the cap, each row near its target. What points lose to rounding
+// then adds up instead of cancelling.
+TEST_P(Fused, SoftmaxContrastOfClusters) {
+  const std::int64_t rows = 200, columns = 300, clusters = 12;
+  const auto normal = [](std::int64_t count, std::int64_t dim, std::uint64_t seed) {
+    return torch::tensor(test::normal_floats(count * dim, seed)).reshape({count, dim});
+  };
+  const auto target = test::random_targets(rows, columns, 3);
+  const auto of = test::random_targets(columns, clusters, 4);
+  for (std::int64_t dim : {7, 30, 31, 49, 66})
+    for (double tau : {0.3, 0.5, 1.0}) {
+      SCOPED_TRACE("dim " + std::to_string(dim) + " tau " + std::to_string(tau));
+      Tensor items =
+          normal(clusters, dim, 1).index_select(0, torch::tensor(of)) + 0.3 * normal(columns, dim, 2);
+      items = items / items.norm(2, 1, true) * (std::sinh(1.5) / std::sqrt(c));
+      const Tensor users =
+          items.index_select(0, torch::tensor(target)) * (1 + 0.1 * normal(rows, dim, 5).clamp(-2, 2));
+      const Pair x(users), y(items);
+      const Tensor actual = softmax_contrast(x.kernel, y.kernel, target, Curvature(c), tau / c),
+                   expected = softmax_contrast(x.exact, y.exact, target, Curvature(c), tau / c);
+      EXPECT_LT(relative_error(actual, expected), 1e-6);
+      actual.backward();
+      expected.backward();
+      EXPECT_LT(relative_error(x.kernel.grad(), x.exact.grad()), 1e-5);
+      EXPECT_LT(relative_error(y.kernel.grad(), y.exact.grad()), 1e-5);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Curvatures, Fused, ::testing::Values(0.5, 1.0, 2.0));
 
 TEST(SoftmaxContrast, OneColumnHasNoLoss) {
