@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/topk_amx.h"
 #include "hyperllm/kernels/topk_block.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -27,6 +28,7 @@ namespace hyperllm::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using detail::kBlockUsers;
 using detail::kGroup;
+using detail::kManyUsers;
 using detail::kPanel;
 using detail::TopKBlock;
 
@@ -55,8 +57,26 @@ HWY_INLINE void score_tile(const float* HWY_RESTRICT queries, const float* HWY_R
   }
 }
 
-// Two vectors of scores, the first for item `first`.
-HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scores, std::size_t first) {
+// One vector of the same scores, for so many users.
+template <std::size_t kUsers>
+HWY_INLINE void score_users(const float* const (&queries)[kUsers], const float* HWY_RESTRICT items,
+                            std::size_t width, float* HWY_RESTRICT scores) {
+  const Floats d;
+  Vector sums[kUsers];
+  HWY_UNROLL(8)
+  for (std::size_t u = 0; u < kUsers; ++u) sums[u] = hn::Zero(d);
+  for (std::size_t k = 0; k < width; ++k, items += kPanel) {
+    const auto values = hn::Load(d, items);
+    HWY_UNROLL(8)
+    for (std::size_t u = 0; u < kUsers; ++u) sums[u] = hn::MulAdd(hn::Set(d, queries[u][k]), values, sums[u]);
+  }
+  HWY_UNROLL(8)
+  for (std::size_t u = 0; u < kUsers; ++u) hn::Store(sums[u], d, scores + u * hn::Lanes(d));
+}
+
+// Vectors of scores, the first for item `first`.
+HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scores, std::size_t first,
+                     std::size_t vectors) {
   const Floats d;
   const hn::RebindToSigned<Floats> di;
   if (user >= block.users || block.nans[user] >= 0) return;
@@ -64,7 +84,7 @@ HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scor
   const auto end = hn::Set(di, static_cast<std::int32_t>(block.items));
   const auto lane = hn::Iota(di, 0);
   const std::size_t place = user * block.stride;
-  for (std::size_t i = first; i < first + 2 * hn::Lanes(d); i += hn::Lanes(d)) {
+  for (std::size_t i = first; i < first + vectors * hn::Lanes(d); i += hn::Lanes(d)) {
     const auto s = hn::Load(d, scores + i - first);
     const auto id = hn::Add(lane, hn::Set(di, static_cast<std::int32_t>(i)));
     const auto hits = hn::And(hn::Not(hn::Le(s, bar)), hn::RebindMask(d, hn::Lt(id, end)));
@@ -97,37 +117,93 @@ HWY_INLINE void gather_hits(const std::uint16_t* masks, std::uint64_t (&words)[2
 #endif
 }
 
-// Hits are handled once a panel, so that no multiply-add waits for a branch that nobody can predict.
-HWY_ATTR void rank_panels(const TopKBlock& block) {
-  static_assert(kBlockUsers <= 128 && kBlockUsers % 32 == 0 && kBlockUsers % kGroup == 0);
+// Two vectors of scores for the users from `begin` on, at most kBlockUsers, and whether one passes the user's
+// bar.
+HWY_ATTR void score_block(const TopKBlock& block, std::size_t begin, const float* panel, float* scores,
+                          std::uint64_t (&words)[2]) {
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
-  HWY_ALIGN float scores[kBlockUsers * kPanel];
-  // Bits of the lanes in which neither score passes the user's bar.
+  // Bits of the lanes in which neither score passes.
   HWY_ALIGN std::uint16_t fails[kBlockUsers];
   std::fill(fails, fails + kBlockUsers, static_cast<std::uint16_t>((1u << lanes) - 1));
   Vector low[kTileUsers], high[kTileUsers];
-  for (std::size_t first = 0; first < block.items; first += 2 * lanes) {
-    const float* panel = block.panels + first / kPanel * kPanel * block.width + first % kPanel;
-    for (std::size_t user = 0; user < block.users; user += kTileUsers) {
-      score_tile(block.queries + user / kGroup * kGroup * block.width + user % kGroup, panel, block.width,
-                 low, high);
-      HWY_UNROLL(16)
-      for (std::size_t u = 0; u < kTileUsers; ++u) {
-        const auto bar = hn::Set(d, block.bars[user + u]);  // NaN: all pass; a NaN score passes every bar
-        hn::StoreMaskBits(d, hn::And(hn::Le(low[u], bar), hn::Le(high[u], bar)),
-                          reinterpret_cast<std::uint8_t*>(fails + user + u));
-        hn::Store(low[u], d, scores + (user + u) * 2 * lanes);
-        hn::Store(high[u], d, scores + (user + u) * 2 * lanes + lanes);
-      }
+  for (std::size_t user = 0; user < std::min(kBlockUsers, block.users - begin); user += kTileUsers) {
+    score_tile(block.queries + (begin + user) / kGroup * kGroup * block.width + user % kGroup, panel,
+               block.width, low, high);
+    HWY_UNROLL(16)
+    for (std::size_t u = 0; u < kTileUsers; ++u) {
+      const auto bar =
+          hn::Set(d, block.bars[begin + user + u]);  // NaN: all pass; a NaN score passes every bar
+      hn::StoreMaskBits(d, hn::And(hn::Le(low[u], bar), hn::Le(high[u], bar)),
+                        reinterpret_cast<std::uint8_t*>(fails + user + u));
+      hn::Store(low[u], d, scores + (user + u) * 2 * lanes);
+      hn::Store(high[u], d, scores + (user + u) * 2 * lanes + lanes);
     }
-    std::uint64_t words[2];
-    gather_hits(fails, words);
+  }
+  gather_hits(fails, words);
+}
+
+HWY_INLINE const float* panel_of(const TopKBlock& block, std::size_t item) {
+  return block.panels + item / kPanel * kPanel * block.width + item % kPanel;
+}
+
+// Hits are handled once a panel, so that no multiply-add waits for a branch that nobody can predict.
+HWY_ATTR void rank_items(const TopKBlock& block, std::size_t first, float* scores) {
+  const std::size_t lanes = hn::Lanes(Floats());
+  std::uint64_t words[2];
+  for (std::size_t begin = 0; begin < block.users; begin += kBlockUsers) {
+    score_block(block, begin, panel_of(block, first), scores, words);
     for (std::size_t w = 0; w < 2; ++w)
       for (; words[w] != 0; words[w] &= words[w] - 1) {
         const std::size_t user = w * 64 + static_cast<std::size_t>(std::countr_zero(words[w]));
-        append(block, user, scores + user * 2 * lanes, first);
+        append(block, begin + user, scores + user * 2 * lanes, first, 2);
       }
+  }
+}
+
+// Exact scores only where the filter lets something pass. Its sixteens of items are vectors here.
+HWY_ATTR void rank_passing(const TopKBlock& block, std::size_t panel, float* scores) {
+  constexpr std::size_t kTogether = 8;
+  const std::size_t lanes = hn::Lanes(Floats());
+  std::uint64_t words[2][AmxUsers::kWords];
+  block.filter->passing(panel, block.bars, words);
+  std::size_t hits = 0;
+  for (const auto& half : words)
+    for (std::uint64_t word : half) hits += static_cast<std::size_t>(std::popcount(word));
+  // Of more than half of the vectors all at once are cheaper.
+  if (hits > block.users) return rank_items(block, panel * kPanel, scores);
+  for (std::size_t half = 0; half < 2; ++half) {
+    std::size_t count = 0, users[kManyUsers + kTogether];
+    for (std::size_t w = 0; w < AmxUsers::kWords; ++w)
+      for (std::uint64_t& word = words[half][w]; word != 0; word &= word - 1)
+        users[count++] = w * 64 + static_cast<std::size_t>(std::countr_zero(word));
+    if (count == 0) continue;
+    std::fill(users + count, users + count + kTogether - 1, users[0]);
+    const std::size_t first = panel * kPanel + half * lanes;
+    for (std::size_t i = 0; i < count; i += kTogether) {
+      const float* queries[kTogether];
+      for (std::size_t t = 0; t < kTogether; ++t) queries[t] = block.query_rows + users[i + t] * block.width;
+      score_users(queries, panel_of(block, first), block.width, scores);
+      for (std::size_t t = 0; t < std::min(kTogether, count - i); ++t)
+        append(block, users[i + t], scores + t * lanes, first, 1);
+    }
+  }
+}
+
+HWY_ATTR void rank_panels(const TopKBlock& block) {
+  static_assert(kBlockUsers <= 128 && kBlockUsers % 32 == 0 && kBlockUsers % kGroup == 0);
+  HWY_ALIGN float scores[kBlockUsers * kPanel];
+  if (block.filter != nullptr) {
+    const std::size_t panels = (block.items + kPanel - 1) / kPanel;
+    for (std::size_t begin = 0; begin < panels; begin += AmxUsers::kSegment) {
+      const std::size_t end = std::min(begin + AmxUsers::kSegment, panels);
+      block.filter->score(begin, end);
+      if (begin == 0) block.filter->find_bars(block.needed, block.bars);
+      for (std::size_t panel = begin; panel < end; ++panel) rank_passing(block, panel, scores);
+    }
+  } else {
+    for (std::size_t first = 0; first < block.items; first += 2 * hn::Lanes(Floats()))
+      rank_items(block, first, scores);
   }
   for (std::size_t user = 0; user < block.users; ++user)
     if (block.nans[user] < 0) prune(block, user);
@@ -197,6 +273,7 @@ namespace {
 
 using detail::kBlockUsers;
 using detail::kGroup;
+using detail::kManyUsers;
 using detail::kPanel;
 using detail::TopKBlock;
 
@@ -272,20 +349,38 @@ void Search::write(std::int64_t position, float* scores, const std::int32_t* ids
 }
 
 std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bool with_head_start) const {
-  const std::size_t count = positions.size(), padded = (count + kGroup - 1) / kGroup * kGroup;
+  const std::size_t count = positions.size();
   const std::vector<float> packed = pack_queries(queries, users, positions);
   const auto scores = std::make_unique_for_overwrite<float[]>(count * stride());
   const auto ids = std::make_unique_for_overwrite<std::int32_t[]>(count * stride());
   std::vector<std::uint32_t> sizes(count, 0), clean(count, 0);
   std::vector<std::int32_t> nans(count, -1);
-  std::vector<float> bars(padded, std::numeric_limits<float>::infinity());
+  alignas(64) float bars[kManyUsers];
+  std::fill(bars, bars + kManyUsers, std::numeric_limits<float>::infinity());
   std::vector<const std::int32_t*> next, end;
   for (std::size_t b = 0; b < count; ++b) {
-    bars[b] = with_head_start ? bar(positions[b]) : kAllPass;
+    bars[b] = with_head_start && !items.filter() ? bar(positions[b]) : kAllPass;
     for (const MaskRows& mask : masks) {
       const std::int32_t user = users[positions[b]];
       next.push_back(mask.indices.data() + mask.indptr[user]);
       end.push_back(mask.indices.data() + mask.indptr[user + 1]);
+    }
+  }
+  std::optional<AmxUsers> filter;
+  std::uint32_t needed[kManyUsers] = {};
+  std::vector<float> query_rows;
+  if (items.filter()) {
+    std::vector<std::int32_t> rows(count);
+    for (std::size_t b = 0; b < count; ++b) {
+      rows[b] = users[positions[b]];
+      needed[b] = static_cast<std::uint32_t>(k);
+      for (std::size_t m = b * masks.size(); m < (b + 1) * masks.size(); ++m)
+        needed[b] += static_cast<std::uint32_t>(end[m] - next[m]);
+    }
+    filter.emplace(*items.filter(), queries, rows);
+    for (std::int32_t row : rows) {
+      query_rows.insert(query_rows.end(), queries.row(row), queries.row(row) + queries.dim);
+      if (!queries.last.empty()) query_rows.push_back(queries.last[row]);
     }
   }
   HWY_DYNAMIC_DISPATCH(rank_panels)
@@ -295,12 +390,15 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
     .queries = packed.data(),
     .users = count,
     .k = k,
+    .filter = filter ? &*filter : nullptr,
+    .query_rows = query_rows.data(),
+    .needed = needed,
     .scores = scores.get(),
     .ids = ids.get(),
     .stride = stride(),
     .sizes = sizes.data(),
     .clean = clean.data(),
-    .bars = bars.data(),
+    .bars = bars,
     .nans = nans.data(),
     .masks = masks.size(),
     .mask_next = next.data(),
@@ -309,7 +407,7 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
   std::vector<std::int64_t> again;
   for (std::size_t b = 0; b < count; ++b) {
     if (nans[b] >= 0) return NanScore{positions[b], nans[b]};
-    if (with_head_start && sizes[b] < k)
+    if (with_head_start && !items.filter() && sizes[b] < k)
       again.push_back(positions[b]);
     else
       write(positions[b], scores.get() + b * stride(), ids.get() + b * stride(), sizes[b], ranks);
@@ -350,6 +448,7 @@ ItemPanels::ItemPanels(const EmbeddingRows& items)
       norms_[item] = std::sqrt(squares);
     }
   });
+  filter_ = make_amx_items(items);
 }
 
 std::optional<NanScore> masked_top_k(const EmbeddingRows& queries, const ItemPanels& items,
@@ -361,7 +460,11 @@ std::optional<NanScore> masked_top_k(const EmbeddingRows& queries, const ItemPan
       queries, items,     users,      masks,     std::min(width, static_cast<std::size_t>(items.count())),
       width,   top_items, top_scores, head_start};
   const std::size_t most = kCandidateFloats / search.stride() / kGroup * kGroup;
-  const auto grain = static_cast<std::int64_t>(std::clamp(most, kGroup, kBlockUsers));
+  // With a filter large blocks, but several for every thread.
+  const std::size_t share = users.size() / (4 * static_cast<std::size_t>(num_threads()));
+  const std::size_t block_users =
+      items.filter() ? std::clamp(share / kBlockUsers * kBlockUsers, kBlockUsers, kManyUsers) : kBlockUsers;
+  const auto grain = static_cast<std::int64_t>(std::clamp(most, kGroup, block_users));
   const std::int64_t count = std::ssize(users), blocks = (count + grain - 1) / grain;
   std::vector<std::optional<NanScore>> nans(static_cast<std::size_t>(blocks));
   parallel_blocks(blocks, [&](std::int64_t block) {

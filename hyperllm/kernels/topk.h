@@ -12,6 +12,8 @@
 
 namespace hyperllm::kernels {
 
+class AmxItems;
+
 // `values` holds rows of `dim` numbers, row-major; `last`, empty or one number a row, is a column kept apart
 // (a time coordinate). Any alignment. The spans must outlive whoever looks at them.
 struct EmbeddingRows {
@@ -25,7 +27,7 @@ struct EmbeddingRows {
 };
 
 // A catalogue packed for ranking: panels of kItems items, column by column, the last panel filled with zeros.
-// Costs items x width floats beside the rows, which stay in use.
+// Costs items x width floats beside the rows, which stay in use; half as much again with AMX.
 class ItemPanels {
  public:
   static constexpr std::int64_t kItems = 32;
@@ -34,7 +36,8 @@ class ItemPanels {
   const EmbeddingRows& rows() const { return rows_; }
   std::int64_t count() const { return rows_.count(); }
   const float* panels() const { return panels_.get(); }
-  const float* norms() const { return norms_.data(); }  // Euclidean, of whole rows
+  const float* norms() const { return norms_.data(); }      // Euclidean, of whole rows
+  const AmxItems* filter() const { return filter_.get(); }  // null without AMX
 
  private:
   struct Free {
@@ -44,6 +47,7 @@ class ItemPanels {
   EmbeddingRows rows_;
   std::unique_ptr<float[], Free> panels_;
   std::vector<float> norms_;
+  std::shared_ptr<const AmxItems> filter_;
 };
 
 // Compressed rows of item ids, each row ascending without duplicates.
@@ -65,13 +69,14 @@ struct NanScore {
 // head_start: empty, or users x k. Read as a guess of the result (last epoch's), overwritten with this
 // result's items in ascending order, -1 last. It makes the search faster and never changes the result: the
 // guessed items' worst score is a bar, and a row for which fewer than k items pass it is ranked again
-// without. Start from -1.
+// without. Start from -1. With AMX (hyperllm/kernels/topk_amx.h) bars are found otherwise, as fast.
 //
 // A score is one float32 sum over the columns in their order, by fused multiply-adds where the instruction
 // set has them: same bits for any number of threads, any batch of users and any head start; the last bits may
 // differ between instruction sets. Infinities are ordinary scores; -0 is given as 0.
 // Returns the first user's first NaN score if there is any, masked items included; the outputs are then
-// unspecified. Scratch: about 400 (width + 4 k + 100) bytes per thread.
+// unspecified. Scratch: about 400 (width + 4 k + 100) bytes per thread; with AMX four times as much and 0.8
+// MB.
 std::optional<NanScore> masked_top_k(const EmbeddingRows& queries, const ItemPanels& items,
                                      std::span<const std::int32_t> users, std::span<const MaskRows> masks,
                                      std::int64_t k, std::span<std::int32_t> top_items,

@@ -4,17 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace hyperllm::kernels {
+class AmxUsers;
+}
+
 namespace hyperllm::kernels::detail {
 
 constexpr std::size_t kPanel = 32;       // items, as in ItemPanels
 constexpr std::size_t kGroup = 12;       // users whose coordinates lie side by side
 constexpr std::size_t kBlockUsers = 96;  // their coordinates and one panel stay in L1 at width 50
+constexpr std::size_t kManyUsers = 384;  // of a block with a filter, whose catalogue comes from further away
 
 struct TopKBlock {
   const float* panels;  // [panel][width][kPanel]
   std::size_t items, width;
   const float* queries;  // [group][width][kGroup], the last group filled with zeros
   std::size_t users, k;
+  AmxUsers* filter;             // may be null; of the same users
+  const float* query_rows;      // with a filter: [user][width]
+  const std::uint32_t* needed;  // with a filter: k and how many items the user's masks hold
 
   // Candidates: `stride` places a user, ascending ids; a list is cut back to k when a panel's hits might not
   // fit.
@@ -23,7 +31,7 @@ struct TopKBlock {
   std::size_t stride;
   std::uint32_t* sizes;
   std::uint32_t* clean;  // candidates already looked up in the masks
-  float* bars;           // per user of every group: only what is not <= bar can be among the k best
+  float* bars;           // of kManyUsers users: only what is not <= bar can be among the k best
   std::int32_t* nans;    // first item with a NaN score, -1 without
 
   // Per user and mask: what is left of the mask's row, ahead of the candidates looked up so far.

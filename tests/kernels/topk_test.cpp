@@ -393,6 +393,16 @@ TEST(MaskedTopK, LongCatalogue) {
   }
 }
 
+// More users than one block takes and more items than are looked at together.
+TEST(MaskedTopK, ManyBlocks) {
+  Problem problem(810, 8500, 5, true);
+  problem.masks.emplace_back(810, 8500, 0.002, 1);
+  set_num_threads(1);
+  on_every_target(
+      [&] { expect_same(problem.search(20), problem.sorted(20, problem.all_scores()), "many blocks"); });
+  set_num_threads(0);
+}
+
 }  // namespace
 }  // namespace hyperllm::kernels
 #endif  // HWY_ONCE
