@@ -20,20 +20,26 @@ constexpr std::int64_t kNear = 3;           // groups whose operands stay in the
 constexpr std::int64_t kColumn = AmxUsers::kSegment * kHalves * kLine;  // of `largest`, for 16 users
 // Of a group: [half][16 users after 16][item], what the tiles 0 to 3 hold.
 constexpr std::int64_t kScores = 2 * kHalves * kBlockFloats;
-// Of x y by three products of parts, x of 8 bits each: 2^-16 for the product left out, and for each rest.
-constexpr float kLastLost = 4.0f / 65536;
 constexpr float kFloat = std::numeric_limits<float>::epsilon();
 constexpr float kTiny = 1e-30f;  // more than what products of next to nothing lose
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// Places of a row in an operand: the values and, of the column kept apart, parts for three products.
-std::int64_t places(const EmbeddingRows& rows) { return rows.dim + (rows.last.empty() ? 0 : 3); }
+// The column apart comes last in both sums, so that few roundings are of its size: in a block of operands
+// even and odd places add up apart. The products of parts that are left out are smaller.
+constexpr float kLastRounding = 16 * kFloat;
+// The parts of its six products: {of the user, of the item}.
+constexpr int kLastParts[6][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {0, 2}, {2, 0}};
+
+// Places of a row in an operand: the values and, of the column kept apart, parts.
+std::int64_t places(const EmbeddingRows& rows) {
+  return rows.dim + (rows.last.empty() ? 0 : static_cast<std::int64_t>(std::size(kLastParts)));
+}
 
 // Writes one row's places, rounded, and zeros up to whole blocks.
 HYPERLLM_AMX RowBound place_row(const EmbeddingRows& rows, std::int64_t index, bool item, float* out) {
   std::fill(out, out + blocks(places(rows)) * kBlock, 0.0f);
   const float* row = rows.row(index);
-  double norm = 0, rounded_norm = 0, lost = 0, last = 0;
+  double norm = 0, rounded_norm = 0, lost = 0;
   for (std::int64_t k = 0; k < rows.dim; ++k) {
     const float near = nearest(row[k]);
     out[k] = std::abs(near) < std::numeric_limits<float>::min() ? 0 : near;  // the unit takes them for zero
@@ -42,19 +48,18 @@ HYPERLLM_AMX RowBound place_row(const EmbeddingRows& rows, std::int64_t index, b
     rounded_norm += rounded * rounded;
     lost += (value - rounded) * (value - rounded);
   }
+  const float last = rows.last.empty() ? 0 : rows.last[index];
   if (!rows.last.empty()) {
-    const float value = rows.last[index], high = nearest(value), middle = nearest(value - high);
-    last = std::abs(value);
-    out[rows.dim] = high;
-    out[rows.dim + 1] = item ? high : middle;
-    out[rows.dim + 2] = item ? middle : high;
+    alignas(64) float parts[kParts][kLine];
+    split(_mm512_set1_ps(last), kParts, kLine, parts[0]);
+    for (const auto& of : kLastParts) out[rows.dim + (&of - kLastParts)] = parts[of[item ? 1 : 0]][0];
   }
   const auto up = [](double x) { return static_cast<float>(x * (1 + 1e-5)); };
-  RowBound bound{up(std::sqrt(std::max(norm, rounded_norm))), up(std::sqrt(lost)), up(last),
-                 up(std::sqrt(norm + last * last))};
-  // Sums of products must not overflow either, nor parts become so small that the unit takes them for zero.
-  if (!(bound.all < 1e18f) || (last > 0 && last < 1e-30)) bound.all = kNan;
-  return bound;
+  const double larger_norm = std::sqrt(std::max(norm, rounded_norm));
+  // Sums of products must not overflow, nor parts become so small that the unit takes them for zero.
+  if (!(larger_norm < 1e18 && std::abs(last) < 1e18f) || (last != 0 && std::abs(last) < 1e-25f))
+    return {kNan, kNan, kNan};
+  return {up(larger_norm), up(std::sqrt(lost)), std::abs(last)};
 }
 
 HYPERLLM_AMX void store_row(const float* row, std::int64_t depth, std::int64_t index, float* operand) {
@@ -65,8 +70,7 @@ HYPERLLM_AMX void store_row(const float* row, std::int64_t depth, std::int64_t i
 
 void widen(RowBound& most, const RowBound& row) {
   const auto larger = [](float a, float b) { return a > b || std::isnan(a) ? a : b; };
-  most = {larger(most.norm, row.norm), larger(most.lost, row.lost), larger(most.last, row.last),
-          larger(most.all, row.all)};
+  most = {larger(most.norm, row.norm), larger(most.lost, row.lost), larger(most.last, row.last)};
 }
 
 HYPERLLM_AMX RowBound pack_panel(const EmbeddingRows& items, std::int64_t panel, std::int64_t depth,
@@ -126,8 +130,7 @@ HYPERLLM_AMX inline __m512 bound_of(const Bounds& of, std::int64_t user, const R
   __m512 bound =
       _mm512_fmadd_ps(_mm512_load_ps(of.lost + user), _mm512_set1_ps(most.norm), _mm512_set1_ps(kTiny));
   bound = _mm512_fmadd_ps(_mm512_load_ps(of.norm + user), _mm512_set1_ps(most.lost), bound);
-  bound = _mm512_fmadd_ps(_mm512_load_ps(of.last + user), _mm512_set1_ps(most.last), bound);
-  return _mm512_fmadd_ps(_mm512_load_ps(of.all + user), _mm512_set1_ps(most.all), bound);
+  return _mm512_fmadd_ps(_mm512_load_ps(of.last + user), _mm512_set1_ps(most.last), bound);
 }
 HYPERLLM_AMX inline __m512 lowered(__m512 value, __m512 bound) {
   const __m512 rounding = _mm512_set1_ps(4 * kFloat);  // of this difference
@@ -166,16 +169,15 @@ AmxUsers::~AmxUsers() { x86_release_tiles(); }
 HYPERLLM_AMX void AmxUsers::pack(const EmbeddingRows& queries, std::span<const std::int32_t> users) {
   const std::int64_t depth = items_.depth_, size = depth * kBlockFloats, count = std::ssize(users);
   const Scratch row(depth * kBlock), turned(2 * size);
-  // Both sums round.
-  const float rounding = static_cast<float>(2 * depth * kBlock + 8) * kFloat;
+  // Both sums round at every term.
+  const float rounding = static_cast<float>(2 * depth * kBlock + 16) * kFloat;
   for (std::int64_t g = 0; g < static_cast<std::int64_t>(groups_); ++g) {
     std::fill(turned.data(), turned.data() + 2 * size, 0.0f);
     for (std::int64_t u = g * kGroup; u < std::min((g + 1) * kGroup, count); ++u) {
       const RowBound bound = place_row(queries, users[u], false, row.data());
       bounds_.norm[u] = bound.norm;
-      bounds_.lost[u] = bound.lost;
-      bounds_.last[u] = kLastLost * bound.last;
-      bounds_.all[u] = rounding * bound.all;
+      bounds_.lost[u] = bound.lost + rounding * bound.norm;
+      bounds_.last[u] = kLastRounding * bound.last;
       store_row(row.data(), depth, u % kGroup, turned.data());
     }
     for (std::int64_t b = 0; b < 2 * depth; ++b)

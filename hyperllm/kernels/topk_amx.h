@@ -25,7 +25,6 @@ struct RowBound {
   float norm = 0;  // of the values, rounded or not, whichever is larger
   float lost = 0;  // of what rounding took from them
   float last = 0;  // size of the column kept apart
-  float all = 0;   // norm of the whole row
 };
 
 // A catalogue's operands.
@@ -67,8 +66,7 @@ class AmxUsers {
 
  private:
   struct Bounds {  // of the users, times what the bound has them times
-    alignas(64) float norm[detail::kManyUsers], lost[detail::kManyUsers], last[detail::kManyUsers],
-        all[detail::kManyUsers];
+    alignas(64) float norm[detail::kManyUsers], lost[detail::kManyUsers], last[detail::kManyUsers];
   };
   void pack(const EmbeddingRows& queries, std::span<const std::int32_t> users);
 

@@ -155,6 +155,24 @@ TEST_F(TopKFilter, ScalesDoNotMatter) {
     }
 }
 
+// Points near the origin of the hyperboloid: the column apart is 1 and says almost nothing.
+TEST_F(TopKFilter, NearTheOrigin) {
+  for (const auto& [scale, slack] :
+       std::vector<std::pair<float, double>>{{0.1f, 2.5}, {0.01f, 2.5}, {0.003f, 5}}) {
+    SCOPED_TRACE(scale);
+    Rows rows[2] = {normal_rows(kUsers, 49, true, 1), normal_rows(kItems, 49, true, 5)};
+    for (int side = 0; side < 2; ++side)
+      for (std::size_t r = 0; r < rows[side].last.size(); ++r) {
+        double squares = 1;
+        for (std::size_t k = r * 49; k < (r + 1) * 49; ++k)
+          squares += std::pow(rows[side].values[k] *= scale, 2);
+        rows[side].last[r] = static_cast<float>((side == 0 ? -1 : 1) * std::sqrt(squares));
+      }
+    prepare(rows[0], rows[1]);
+    expect_bounded(slack);
+  }
+}
+
 // Values that rounding moves as far as it can, all to the same side, and the column apart likewise.
 TEST_F(TopKFilter, WorstRounding) {
   // The second part of `last` is nearly 2^-8, its third 2^-17.
