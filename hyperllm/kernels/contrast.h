@@ -16,15 +16,15 @@ namespace hyperllm::kernels {
 //
 // Three products over tiles of 64 rows, in one pass; per lane (8 of them, 2 beyond 65,536 columns) 64 columns
 // floats for the tile and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
-// 0.25 / c, and 0.5 / c at radius 1.5) allows piecewise polynomials of the weights themselves, those; with
+// 0.3 / c, and 0.5 / c at radius 1.5) allows piecewise polynomials of the weights themselves, those; with
 // AMX then four products in two passes, in as much memory. Otherwise, on AVX2 and AVX-512, points of radius
 // up to about 1.6 (sqrt(c) d, so that v < 14) take polynomials of the squared distance; all else closed
 // forms.
 //
 // Relative error of the loss below 1e-6 and of the gradients (Frobenius) below 1e-5 against float64 while
-// logits stay below 100; inner products in float32 (absolute error about 1e-7 x0 y0), the target's distance
-// and all sums over rows in double. Same bytes for any number of threads; instruction sets differ in the last
-// digits. NaN inputs give a NaN result.
+// logits stay below 100; inner products in float32 (absolute error about 1e-7 x0 y0, with AMX at most 2^-17
+// |x| |y| more), the target's distance and all sums over rows in double. Same bytes for any number of
+// threads; instruction sets differ in the last digits. NaN inputs give a NaN result.
 double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
                         std::span<float> grad_x, std::span<float> grad_y);

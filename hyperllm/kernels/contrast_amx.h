@@ -1,10 +1,11 @@
 // softmax_contrast on x86's tile registers (AMX): float32 products from bfloat16 parts. Internal to kernels/;
 // notation of hyperllm/kernels/contrast_tiles.h.
 //
-// Parts: hyperllm/kernels/amx_parts-inl.h. Inner products of points add
-// up the six largest of the nine products of parts, which leaves the error of float32; sums over many
-// weighted points add up three, from two parts: each term then has a relative error of about 2^-17 of
-// alternating sign. All products are exact, all sums float32.
+// Parts: hyperllm/kernels/amx_parts-inl.h. Inner products of points add up five products of parts: the six
+// largest without that of x's low part, which is as if x were moved by 2^-17 of itself, in z and in the sums
+// alike. Sums over many weighted points add up three, from two parts: each term then has a relative error of
+// about 2^-17 of alternating sign. Times, of which points near a cap all have the same one, keep every part.
+// All products are exact, all sums float32.
 //
 // At this speed, weights that wait for their row's z in the last cache cost more than computing them twice.
 // So there are two passes: z alone, then both gradients, each over blocks of columns that stay near.

@@ -350,6 +350,7 @@ void Search::write(std::int64_t position, float* scores, const std::int32_t* ids
 
 std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bool with_head_start) const {
   const std::size_t count = positions.size();
+  const bool guided = with_head_start && !items.filter();
   const std::vector<float> packed = pack_queries(queries, users, positions);
   const auto scores = std::make_unique_for_overwrite<float[]>(count * stride());
   const auto ids = std::make_unique_for_overwrite<std::int32_t[]>(count * stride());
@@ -359,7 +360,7 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
   std::fill(bars, bars + kManyUsers, std::numeric_limits<float>::infinity());
   std::vector<const std::int32_t*> next, end;
   for (std::size_t b = 0; b < count; ++b) {
-    bars[b] = with_head_start && !items.filter() ? bar(positions[b]) : kAllPass;
+    bars[b] = guided ? bar(positions[b]) : kAllPass;
     for (const MaskRows& mask : masks) {
       const std::int32_t user = users[positions[b]];
       next.push_back(mask.indices.data() + mask.indptr[user]);
@@ -407,7 +408,7 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
   std::vector<std::int64_t> again;
   for (std::size_t b = 0; b < count; ++b) {
     if (nans[b] >= 0) return NanScore{positions[b], nans[b]};
-    if (with_head_start && !items.filter() && sizes[b] < k)
+    if (guided && sizes[b] < k)
       again.push_back(positions[b]);
     else
       write(positions[b], scores.get() + b * stride(), ids.get() + b * stride(), sizes[b], ranks);
