@@ -198,7 +198,7 @@ HWY_ATTR void rank_panels(const TopKBlock& block) {
     for (std::size_t begin = 0; begin < panels; begin += AmxUsers::kSegment) {
       const std::size_t end = std::min(begin + AmxUsers::kSegment, panels);
       block.filter->score(begin, end);
-      if (begin == 0) block.filter->find_bars(block.needed, block.bars);
+      if (begin == 0) block.filter->find_bars(block);
       for (std::size_t panel = begin; panel < end; ++panel) rank_passing(block, panel, scores);
     }
   } else {
@@ -368,16 +368,10 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
     }
   }
   std::optional<AmxUsers> filter;
-  std::uint32_t needed[kManyUsers] = {};
   std::vector<float> query_rows;
   if (items.filter()) {
     std::vector<std::int32_t> rows(count);
-    for (std::size_t b = 0; b < count; ++b) {
-      rows[b] = users[positions[b]];
-      needed[b] = static_cast<std::uint32_t>(k);
-      for (std::size_t m = b * masks.size(); m < (b + 1) * masks.size(); ++m)
-        needed[b] += static_cast<std::uint32_t>(end[m] - next[m]);
-    }
+    for (std::size_t b = 0; b < count; ++b) rows[b] = users[positions[b]];
     filter.emplace(*items.filter(), queries, rows);
     for (std::int32_t row : rows) {
       query_rows.insert(query_rows.end(), queries.row(row), queries.row(row) + queries.dim);
@@ -393,7 +387,6 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
     .k = k,
     .filter = filter ? &*filter : nullptr,
     .query_rows = query_rows.data(),
-    .needed = needed,
     .scores = scores.get(),
     .ids = ids.get(),
     .stride = stride(),

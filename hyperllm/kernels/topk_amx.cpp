@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/bfloat16_x86.h"
@@ -23,6 +24,7 @@ constexpr std::int64_t kScores = 2 * kHalves * kBlockFloats;
 constexpr float kFloat = std::numeric_limits<float>::epsilon();
 constexpr float kTiny = 1e-30f;  // more than what products of next to nothing lose
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // The column apart comes last in both sums, so that few roundings are of its size: in a block of operands
 // even and odd places add up apart. The products of parts that are left out are smaller.
@@ -206,35 +208,56 @@ HYPERLLM_AMX void AmxUsers::score(std::size_t begin, std::size_t end) {
   if (before) store_largest(scores[1 - turn], before);
 }
 
-HYPERLLM_AMX void AmxUsers::find_bars(const std::uint32_t* needed, float* bars) const {
+void AmxUsers::find_bars(const detail::TopKBlock& block) {
+  // Sixteens with a masked item count for nothing while bars are looked for.
+  std::vector<std::pair<float*, float>> hidden;
+  const auto first = static_cast<std::int64_t>(begin_) * kItems,
+             last = static_cast<std::int64_t>(end_) * kItems;
+  for (std::size_t user = 0; user < block.users; ++user) {
+    float* of_user = largest_.data() + static_cast<std::int64_t>(user) / kLine * kColumn + user % kLine;
+    for (std::size_t m = user * block.masks; m < (user + 1) * block.masks; ++m)
+      for (const std::int32_t* item = block.mask_next[m]; item < block.mask_end[m] && *item < last; ++item) {
+        if (*item < first) continue;
+        float* score = of_user + (*item - first) / kLine * kLine;
+        hidden.emplace_back(score, *score);
+        *score = -kInfinity;
+      }
+  }
+  bisect(static_cast<std::int32_t>(block.k), block.bars);
+  for (auto at = hidden.rbegin(); at != hidden.rend(); ++at) *at->first = at->second;
+}
+
+HYPERLLM_AMX void AmxUsers::bisect(std::int32_t k, float* bars) const {
   constexpr int kBisections = 10;
   const std::int64_t whole =
       std::min<std::int64_t>(static_cast<std::int64_t>(end_) * kHalves, items_.count_ / kLine) -
       static_cast<std::int64_t>(begin_) * kHalves;
   RowBound most;
   for (std::size_t panel = begin_; panel < end_; ++panel) widen(most, items_.bounds_[panel]);
+  const __m512i needed = _mm512_set1_epi32(k), one = _mm512_set1_epi32(1);
   for (std::int64_t user = 0; user < static_cast<std::int64_t>(groups_) * kGroup; user += kLine) {
     const float* from = largest_.data() + user / kLine * kColumn;
-    const __m512i need = _mm512_loadu_si512(needed + user), one = _mm512_set1_epi32(1);
-    __m512 reached = _mm512_set1_ps(std::numeric_limits<float>::infinity()),
-           missed = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
+    __m512 reached = _mm512_set1_ps(kInfinity), missed = _mm512_set1_ps(-kInfinity);
+    __m512i count = _mm512_setzero_si512();
     for (std::int64_t half = 0; half < whole; ++half) {
       const __m512 value = _mm512_load_ps(from + half * kLine);
-      reached = _mm512_maskz_min_ps(0xFFFF, reached, value);
+      const __mmask16 counts = _mm512_cmp_ps_mask(value, _mm512_set1_ps(-kInfinity), _CMP_NEQ_UQ);
+      count = _mm512_mask_add_epi32(count, counts, count, one);
+      reached = _mm512_mask_min_ps(reached, counts, reached, value);
       missed = larger(missed, value);
     }
+    const __mmask16 there = _mm512_cmpge_epi32_mask(count, needed);
     for (int step = 0; step < kBisections; ++step) {
       const __m512 middle = _mm512_mul_ps(_mm512_add_ps(reached, missed), _mm512_set1_ps(0.5f));
-      __m512i count = _mm512_setzero_si512();
+      count = _mm512_setzero_si512();
       for (std::int64_t half = 0; half < whole; ++half) {
         const __mmask16 above = _mm512_cmp_ps_mask(_mm512_load_ps(from + half * kLine), middle, _CMP_GE_OQ);
         count = _mm512_mask_add_epi32(count, above, count, one);
       }
-      const __mmask16 enough = _mm512_cmpge_epi32_mask(count, need);
+      const __mmask16 enough = _mm512_cmpge_epi32_mask(count, needed);
       reached = _mm512_mask_mov_ps(reached, enough, middle);
       missed = _mm512_mask_mov_ps(middle, enough, missed);
     }
-    const __mmask16 there = _mm512_cmple_epu32_mask(need, _mm512_set1_epi32(static_cast<int>(whole)));
     const __m512 bar = lowered(reached, bound_of(bounds_, user, most));
     _mm512_store_ps(bars + user, _mm512_mask_mov_ps(_mm512_set1_ps(kNan), there, bar));
   }
@@ -247,8 +270,7 @@ HYPERLLM_AMX void AmxUsers::passing(std::size_t panel, const float* bars,
   std::fill(words[0], words[0] + 2 * kWords, 0);
   for (std::int64_t user = 0; user < static_cast<std::int64_t>(groups_) * kGroup; user += kLine) {
     const __m512 bar = _mm512_load_ps(bars + user), bar_here = lowered(bar, bound_of(bounds_, user, most));
-    const auto open = static_cast<__mmask16>(
-        ~_mm512_cmp_ps_mask(bar, _mm512_set1_ps(std::numeric_limits<float>::infinity()), _CMP_EQ_OQ));
+    const auto open = static_cast<__mmask16>(~_mm512_cmp_ps_mask(bar, _mm512_set1_ps(kInfinity), _CMP_EQ_OQ));
     for (std::int64_t half = 0; half < kHalves; ++half) {
       const __mmask16 passes = _mm512_mask_cmp_ps_mask(
           open, _mm512_load_ps(largest + user / kLine * kColumn + half * kLine), bar_here, _CMP_NLE_UQ);
@@ -269,7 +291,7 @@ AmxUsers::AmxUsers(const AmxItems& items, const EmbeddingRows&, std::span<const 
     : items_(items), groups_(0), packed_(0), largest_(0) {}
 AmxUsers::~AmxUsers() = default;
 void AmxUsers::score(std::size_t, std::size_t) {}
-void AmxUsers::find_bars(const std::uint32_t*, float*) const {}
+void AmxUsers::find_bars(const detail::TopKBlock&) {}
 void AmxUsers::passing(std::size_t, const float*, std::uint64_t (&)[2][kWords]) const {}
 
 }  // namespace hyperllm::kernels

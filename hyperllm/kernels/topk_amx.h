@@ -57,8 +57,9 @@ class AmxUsers {
   // Looks at the panels [begin, end), at most kSegment, of which the functions below then speak.
   void score(std::size_t begin, std::size_t end);
 
-  // For every user a value that the scores of at least needed[user] items exceed, or NaN.
-  void find_bars(const std::uint32_t* needed, float* bars) const;
+  // Writes block.bars: for every user a value that the scores of at least block.k items exceed that no mask
+  // holds, or NaN. Reads users, masks, mask_next and mask_end of the same users.
+  void find_bars(const detail::TopKBlock& block);
 
   // Bits of words[half]: users for which the score of one of these 16 items of a panel may exceed their bar,
   // or be NaN. bars: of detail::kManyUsers users; NaN: all pass; infinity: none does.
@@ -69,6 +70,7 @@ class AmxUsers {
     alignas(64) float norm[detail::kManyUsers], lost[detail::kManyUsers], last[detail::kManyUsers];
   };
   void pack(const EmbeddingRows& queries, std::span<const std::int32_t> users);
+  void bisect(std::int32_t k, float* bars) const;
 
   const AmxItems& items_;
   std::size_t groups_;  // pairs of 16 users

@@ -22,7 +22,6 @@ struct TopKBlock {
   std::size_t users, k;
   AmxUsers* filter;             // may be null; of the same users
   const float* query_rows;      // with a filter: [user][width]
-  const std::uint32_t* needed;  // with a filter: k and how many items the user's masks hold
 
   // Candidates: `stride` places a user, ascending ids; a list is cut back to k when a panel's hits might not
   // fit.

@@ -393,6 +393,28 @@ TEST(MaskedTopK, LongCatalogue) {
   }
 }
 
+// What a trained model does: the items of a user's history are its best.
+TEST(MaskedTopK, TheBestAreMasked) {
+  const std::int64_t users = 150, items = 2000, best = 40;
+  Problem problem(users, items, 9, true);
+  Mask mask(users, items, -1, 1);
+  const Floats scores = problem.all_scores();
+  for (std::int64_t u = 0; u < users; ++u) {
+    Ids ids(items);
+    std::iota(ids.begin(), ids.end(), 0);
+    std::sort(ids.begin(), ids.end(),
+              [&](auto a, auto b) { return scores[u * items + a] > scores[u * items + b]; });
+    std::sort(ids.begin(), ids.begin() + best);
+    mask.indices.insert(mask.indices.end(), ids.begin(), ids.begin() + best);
+    mask.indptr[u + 1] = std::ssize(mask.indices);
+  }
+  problem.masks.push_back(mask);
+  on_every_target([&] {
+    for (const std::int64_t k : {1, 20})
+      expect_same(problem.search(k), problem.sorted(k, problem.all_scores()), "k " + std::to_string(k));
+  });
+}
+
 // More users than one block takes and more items than are looked at together.
 TEST(MaskedTopK, ManyBlocks) {
   Problem problem(810, 8500, 5, true);
