@@ -1,13 +1,13 @@
 #include "hyperllm/retrieval/scorer.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 #include <utility>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/ball_scores.h"
 #include "hyperllm/retrieval/blas.h"
 
 namespace hyperllm::retrieval {
@@ -56,8 +56,6 @@ std::vector<float> times(Floats space, std::int64_t dim, double curvature, doubl
   return result;
 }
 
-// |x - y|^2 from the differences themselves: |x|^2 + |y|^2 - 2 x.y would cancel for the near pairs that
-// decide a ranking, and more so close to the rim.
 class PoincareScorer final : public Scorer {
  public:
   PoincareScorer(Floats users, Floats items, std::int64_t dim, double curvature)
@@ -71,21 +69,11 @@ class PoincareScorer final : public Scorer {
   std::int64_t num_items() const override { return num_items_; }
 
   void score(std::span<const std::int32_t> users, std::span<float> out) const override {
-    for (std::int64_t first = 0; first < num_items_; first += kLanes) {
-      const auto count = static_cast<std::size_t>(std::min(kLanes, num_items_ - first));
-      for (std::size_t b = 0; b < users.size(); ++b) {
-        const auto distances = squared_distances(row_of(users_, users[b], dim_), first);
-        float* target = out.data() + static_cast<std::int64_t>(b) * num_items_ + first;
-        const float scale = user_factors_[users[b]];
-        for (std::size_t j = 0; j < count; ++j)
-          target[j] = scale * item_factors_[static_cast<std::size_t>(first) + j] * distances[j];
-      }
-    }
+    kernels::ball_scores(users_.data(), dim_, users, user_factors_, packed_.data(), item_factors_,
+                         out.data());
   }
 
  private:
-  static constexpr std::int64_t kLanes = 16;
-
   // 1 / (1 - c |x|^2) per row.
   std::vector<float> factors(Floats points, double curvature, const char* what) const {
     std::vector<float> result;
@@ -100,26 +88,12 @@ class PoincareScorer final : public Scorer {
     return result;
   }
 
-  // Blocks of kLanes items, coordinate by coordinate, the last one filled with zeros.
   void pack(Floats items) {
-    const std::int64_t blocks = (num_items_ + kLanes - 1) / kLanes;
-    packed_.assign(static_cast<std::size_t>(blocks * kLanes * dim_), 0.0F);
+    constexpr std::int64_t kBlock = kernels::kBallBlock;
+    packed_.assign(static_cast<std::size_t>((num_items_ + kBlock - 1) / kBlock * kBlock * dim_), 0.0F);
     for (std::int64_t i = 0; i < num_items_; ++i)
       for (std::int64_t d = 0; d < dim_; ++d)
-        packed_[((i / kLanes) * dim_ + d) * kLanes + i % kLanes] = items[i * dim_ + d];
-  }
-
-  std::array<float, kLanes> squared_distances(Floats user, std::int64_t first) const {
-    std::array<float, kLanes> sums{};
-    const float* block = packed_.data() + first * dim_;
-    for (const float coordinate : user) {
-      for (std::size_t j = 0; j < kLanes; ++j) {
-        const float difference = coordinate - block[j];
-        sums[j] += difference * difference;
-      }
-      block += kLanes;
-    }
-    return sums;
+        packed_[(i / kBlock * dim_ + d) * kBlock + i % kBlock] = items[i * dim_ + d];
   }
 
   Floats users_;

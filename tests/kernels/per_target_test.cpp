@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "hyperllm/kernels/ball_scores.h"
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/kernels/panels_amx.h"
@@ -209,6 +210,37 @@ TEST(PerTarget, ContrastOfPartsAddsUp) {
       EXPECT_LT(difference(sum_y, gy), 3e-6) << tau;
     }
   });
+}
+
+TEST(PerTarget, BallScoresAgree) {
+  const std::int64_t items = 37;
+  for (std::int64_t dim : {1, 9, 49})
+    for (std::int64_t count : {1, 8, 13}) {
+      const Floats x = test::normal_floats(20 * dim, 1), y = test::normal_floats(items * dim, 2),
+                   user_factor = test::normal_floats(20, 3), item_factor = test::normal_floats(items, 4);
+      Floats packed((items + kBallBlock - 1) / kBallBlock * kBallBlock * dim, 0.0f);
+      for (std::int64_t i = 0; i < items; ++i)
+        for (std::int64_t k = 0; k < dim; ++k)
+          packed[(i / kBallBlock * dim + k) * kBallBlock + i % kBallBlock] = y[i * dim + k];
+      std::vector<std::int32_t> users;
+      for (std::int64_t b = 0; b < count; ++b) users.push_back(static_cast<std::int32_t>((7 * b + 3) % 20));
+      Floats expected;
+      for (std::int32_t u : users)
+        for (std::int64_t i = 0; i < items; ++i) {
+          double sum = 0;
+          for (std::int64_t k = 0; k < dim; ++k)
+            sum += std::pow(static_cast<double>(x[u * dim + k]) - y[i * dim + k], 2);
+          expected.push_back(static_cast<float>(sum * user_factor[u] * item_factor[i]));
+        }
+      on_every_target([&] {
+        Floats out(expected.size() + 1, 7.0f);
+        ball_scores(x.data(), dim, users, user_factor, packed.data(), item_factor, out.data());
+        EXPECT_EQ(out.back(), 7.0f) << "written behind the end";
+        out.pop_back();
+        for (std::size_t at = 0; at < out.size(); ++at)
+          EXPECT_NEAR(out[at], expected[at], 2e-6 * std::abs(expected[at])) << "dim " << dim << ", " << at;
+      });
+    }
 }
 
 TEST(PerTarget, ContrastKeepsNan) {
