@@ -74,6 +74,15 @@ namespace hyperllm::kernels {
 
 HWY_EXPORT(scores_of);
 
+std::vector<float> pack_ball_items(std::span<const float> items, std::int64_t dim) {
+  const std::int64_t count = std::ssize(items) / dim;
+  std::vector<float> packed((count + kBallBlock - 1) / kBallBlock * kBallBlock * dim, 0.0f);
+  for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t k = 0; k < dim; ++k)
+      packed[(i / kBallBlock * dim + k) * kBallBlock + i % kBallBlock] = items[i * dim + k];
+  return packed;
+}
+
 void ball_scores(const float* x, std::int64_t dim, std::span<const std::int32_t> users,
                  std::span<const float> user_factor, const float* packed, std::span<const float> item_factor,
                  float* out) {

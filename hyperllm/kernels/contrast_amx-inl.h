@@ -123,7 +123,7 @@ HYPERLLM_AMX void pack_points(const float* y, std::int64_t count, std::int64_t w
   alignas(64) float part[kColumnParts][kBlock];
   for (std::int64_t j = 0; j < kBlock; ++j) {
     float *row = rows + j * all, *out = points + j / kLine * depth.columns() + j % kLine * kLine;
-    row[0] = j < count ? y[j * width] : 1;
+    row[0] = j < count ? y[j * width] : 1;  // the time, whole again
     std::copy_backward(row + kShiftCoordinate, row + width, row + width + 1);
     row[kShiftCoordinate] = 1;
     for (std::int64_t b = 0; b < depth.whole; ++b, out += kColumnParts * kBlockFloats)

@@ -39,6 +39,14 @@ constexpr std::size_t kTileUsers = 12;
 constexpr std::size_t kTileUsers = 6;
 #endif
 
+// The first coordinates of an item and of a user; those that follow lie kPanel and kGroup apart.
+HWY_INLINE const float* panel_of(const TopKBlock& block, std::size_t item) {
+  return block.panels + item / kPanel * kPanel * block.width + item % kPanel;
+}
+HWY_INLINE const float* query_of(const TopKBlock& block, std::size_t user) {
+  return block.queries + user / kGroup * kGroup * block.width + user % kGroup;
+}
+
 HWY_INLINE void score_tile(const float* HWY_RESTRICT queries, const float* HWY_RESTRICT panel,
                            std::size_t width, Vector (&low)[kTileUsers], Vector (&high)[kTileUsers]) {
   const Floats d;
@@ -68,7 +76,8 @@ HWY_INLINE void score_users(const float* const (&queries)[kUsers], const float* 
   for (std::size_t k = 0; k < width; ++k, items += kPanel) {
     const auto values = hn::Load(d, items);
     HWY_UNROLL(8)
-    for (std::size_t u = 0; u < kUsers; ++u) sums[u] = hn::MulAdd(hn::Set(d, queries[u][k]), values, sums[u]);
+    for (std::size_t u = 0; u < kUsers; ++u)
+      sums[u] = hn::MulAdd(hn::Set(d, queries[u][k * kGroup]), values, sums[u]);
   }
   HWY_UNROLL(8)
   for (std::size_t u = 0; u < kUsers; ++u) hn::Store(sums[u], d, scores + u * hn::Lanes(d));
@@ -128,8 +137,7 @@ HWY_ATTR void score_block(const TopKBlock& block, std::size_t begin, const float
   std::fill(fails, fails + kBlockUsers, static_cast<std::uint16_t>((1u << lanes) - 1));
   Vector low[kTileUsers], high[kTileUsers];
   for (std::size_t user = 0; user < std::min(kBlockUsers, block.users - begin); user += kTileUsers) {
-    score_tile(block.queries + (begin + user) / kGroup * kGroup * block.width + user % kGroup, panel,
-               block.width, low, high);
+    score_tile(query_of(block, begin + user), panel, block.width, low, high);
     HWY_UNROLL(16)
     for (std::size_t u = 0; u < kTileUsers; ++u) {
       const auto bar =
@@ -141,10 +149,6 @@ HWY_ATTR void score_block(const TopKBlock& block, std::size_t begin, const float
     }
   }
   gather_hits(fails, words);
-}
-
-HWY_INLINE const float* panel_of(const TopKBlock& block, std::size_t item) {
-  return block.panels + item / kPanel * kPanel * block.width + item % kPanel;
 }
 
 // Hits are handled once a panel, so that no multiply-add waits for a branch that nobody can predict.
@@ -182,7 +186,7 @@ HWY_ATTR void rank_passing(const TopKBlock& block, std::size_t panel, float* sco
     const std::size_t first = panel * kPanel + half * lanes;
     for (std::size_t i = 0; i < count; i += kTogether) {
       const float* queries[kTogether];
-      for (std::size_t t = 0; t < kTogether; ++t) queries[t] = block.query_rows + users[i + t] * block.width;
+      for (std::size_t t = 0; t < kTogether; ++t) queries[t] = query_of(block, users[i + t]);
       score_users(queries, panel_of(block, first), block.width, scores);
       for (std::size_t t = 0; t < std::min(kTogether, count - i); ++t)
         append(block, users[i + t], scores + t * lanes, first, 1);
@@ -216,10 +220,8 @@ HWY_ATTR void score_panels(const TopKBlock& block, float* out) {
   HWY_ALIGN float scores[kPanel];
   Vector low[kTileUsers], high[kTileUsers];
   for (std::size_t first = 0; first < block.items; first += 2 * lanes) {
-    const float* panel = block.panels + first / kPanel * kPanel * block.width + first % kPanel;
     for (std::size_t group = 0; group < block.users; group += kTileUsers) {
-      score_tile(block.queries + group / kGroup * kGroup * block.width + group % kGroup, panel, block.width,
-                 low, high);
+      score_tile(query_of(block, group), panel_of(block, first), block.width, low, high);
       for (std::size_t u = 0; u < kTileUsers && group + u < block.users; ++u) {
         hn::Store(low[u], d, scores);
         hn::Store(high[u], d, scores + lanes);
@@ -368,15 +370,10 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
     }
   }
   std::optional<AmxUsers> filter;
-  std::vector<float> query_rows;
   if (items.filter()) {
     std::vector<std::int32_t> rows(count);
     for (std::size_t b = 0; b < count; ++b) rows[b] = users[positions[b]];
     filter.emplace(*items.filter(), queries, rows);
-    for (std::int32_t row : rows) {
-      query_rows.insert(query_rows.end(), queries.row(row), queries.row(row) + queries.dim);
-      if (!queries.last.empty()) query_rows.push_back(queries.last[row]);
-    }
   }
   HWY_DYNAMIC_DISPATCH(rank_panels)
   ({.panels = items.panels(),
@@ -386,7 +383,6 @@ std::optional<NanScore> Search::rank(std::span<const std::int64_t> positions, bo
     .users = count,
     .k = k,
     .filter = filter ? &*filter : nullptr,
-    .query_rows = query_rows.data(),
     .scores = scores.get(),
     .ids = ids.get(),
     .stride = stride(),

@@ -27,7 +27,7 @@ struct EmbeddingRows {
 };
 
 // A catalogue packed for ranking: panels of kItems items, column by column, the last panel filled with zeros.
-// Costs items x width floats beside the rows, which stay in use; half as much again with AMX.
+// Costs items x width floats beside the rows, which stay in use; with AMX more than half as much again.
 class ItemPanels {
  public:
   static constexpr std::int64_t kItems = 32;

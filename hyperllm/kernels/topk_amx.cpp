@@ -71,8 +71,8 @@ HYPERLLM_AMX void store_row(const float* row, std::int64_t depth, std::int64_t i
 }
 
 void widen(RowBound& most, const RowBound& row) {
-  const auto larger = [](float a, float b) { return a > b || std::isnan(a) ? a : b; };
-  most = {larger(most.norm, row.norm), larger(most.lost, row.lost), larger(most.last, row.last)};
+  const auto wider = [](float a, float b) { return a > b || std::isnan(a) ? a : b; };
+  most = {wider(most.norm, row.norm), wider(most.lost, row.lost), wider(most.last, row.last)};
 }
 
 HYPERLLM_AMX RowBound pack_panel(const EmbeddingRows& items, std::int64_t panel, std::int64_t depth,

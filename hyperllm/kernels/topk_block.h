@@ -20,8 +20,7 @@ struct TopKBlock {
   std::size_t items, width;
   const float* queries;  // [group][width][kGroup], the last group filled with zeros
   std::size_t users, k;
-  AmxUsers* filter;         // may be null; of the same users
-  const float* query_rows;  // with a filter: [user][width]
+  AmxUsers* filter;  // may be null; of the same users
 
   // Candidates: `stride` places a user, ascending ids; a list is cut back to k when a panel's hits might not
   // fit.

@@ -63,7 +63,7 @@ class PoincareScorer final : public Scorer {
     user_factors_ = factors(users, curvature, "user");
     for (float& factor : user_factors_) factor *= static_cast<float>(-2.0 * curvature);
     item_factors_ = factors(items, curvature, "item");
-    pack(items);
+    packed_ = kernels::pack_ball_items(items, dim);
   }
   std::int64_t num_users() const override { return std::ssize(users_) / dim_; }
   std::int64_t num_items() const override { return num_items_; }
@@ -86,14 +86,6 @@ class PoincareScorer final : public Scorer {
       result.push_back(static_cast<float>(1.0 / room));
     }
     return result;
-  }
-
-  void pack(Floats items) {
-    constexpr std::int64_t kBlock = kernels::kBallBlock;
-    packed_.assign(static_cast<std::size_t>((num_items_ + kBlock - 1) / kBlock * kBlock * dim_), 0.0F);
-    for (std::int64_t i = 0; i < num_items_; ++i)
-      for (std::int64_t d = 0; d < dim_; ++d)
-        packed_[(i / kBlock * dim_ + d) * kBlock + i % kBlock] = items[i * dim_ + d];
   }
 
   Floats users_;

@@ -93,7 +93,8 @@ TEST(Propagate, GradientOfTheReference) {
   const auto f = [&](const std::vector<Tensor>& in) {
     return (propagate_sum(graph, in[0], 3) * weights).sum();
   };
-  EXPECT_LT(test::gradient_error(f, {torch::randn({5, 2}, torch::kDouble)}), 1e-7);
+  // f is linear: a long step costs nothing and leaves less of the rounding.
+  EXPECT_LT(test::gradient_error(f, {torch::randn({5, 2}, torch::kDouble)}, 0.1), 1e-9);
 }
 
 TEST(UserItemGraph, IsTheBipartiteMatrix) {

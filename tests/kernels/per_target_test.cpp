@@ -218,10 +218,7 @@ TEST(PerTarget, BallScoresAgree) {
     for (std::int64_t count : {1, 8, 13}) {
       const Floats x = test::normal_floats(20 * dim, 1), y = test::normal_floats(items * dim, 2),
                    user_factor = test::normal_floats(20, 3), item_factor = test::normal_floats(items, 4);
-      Floats packed((items + kBallBlock - 1) / kBallBlock * kBallBlock * dim, 0.0f);
-      for (std::int64_t i = 0; i < items; ++i)
-        for (std::int64_t k = 0; k < dim; ++k)
-          packed[(i / kBallBlock * dim + k) * kBallBlock + i % kBallBlock] = y[i * dim + k];
+      const Floats packed = pack_ball_items(y, dim);
       std::vector<std::int32_t> users;
       for (std::int64_t b = 0; b < count; ++b) users.push_back(static_cast<std::int32_t>((7 * b + 3) % 20));
       Floats expected;
