@@ -61,14 +61,12 @@ double with_bits(double value, int bits) {
 DistanceTable::DistanceTable(double tau) {
   constexpr int kInOctave = kPieces / 4;
   for (int index = 0; index < kPieces; ++index) {
-    // The last piece below 16 is the last one below 1 instead: rounding may leave v just below 1.
-    const int octave = index < kPieces - 1 ? index / kInOctave : -1;
-    const auto [slot, middle, width] = piece_of(octave, index % kInOctave, kInOctave, kPieces);
-    centre[slot] = static_cast<float>(middle);
+    const auto [first, middle, width] = piece_of(index / kInOctave, index % kInOctave, kInOctave, kPieces);
     const auto power = interpolated<kDegree>(width / 2, [&, at = middle](double x) {
-      return -squared_distance(at + x) / (tau * std::numbers::ln2);
+      return -squared_distance(at + x - shift) / (tau * std::numbers::ln2);
     });
-    for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
+    for (std::size_t slot = first; slot < kSlots; slot += kPieces)
+      for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
   }
 }
 
@@ -110,7 +108,6 @@ WeightTable::WeightTable(double tau, double largest) {
       error = std::max(error, std::abs((at.of_value + power[0]) / at.value - 1));
       slope_error = std::max(slope_error, std::abs(at.of_slope / at.slope - 1));
     }
-    centre[slot] = static_cast<float>(middle);
     for (int p = 0; p <= kDegree; ++p) coefficient[p][slot] = static_cast<float>(power[p]);
   }
 }

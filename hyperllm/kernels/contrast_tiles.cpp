@@ -37,11 +37,9 @@ constexpr std::size_t kChunk = 96;                  // columns whose q stay in t
 constexpr std::size_t kPendingChunk = 10 * kChunk;  // columns whose waiting products follow one another
 constexpr std::size_t kWidthTile = 6;               // coordinates of a row gradient at a time
 constexpr std::size_t kFlush = 17;  // chunks whose row sums are added in float before they go to double
-constexpr std::size_t kAtOnce = 3;  // vectors of one stripe that become weights together
 constexpr std::size_t kPanel = kPanelVectors * kLanes;
 constexpr std::size_t kFold = kLanes < 4 ? 1 : 4;  // columns whose sums share a vector
-static_assert(kRows % kStripe == 0 && kChunk % kColumnTile == 0 && kColumnTile % kAtOnce == 0 &&
-              kGradColumns % kFold == 0);
+static_assert(kRows % kStripe == 0 && kChunk % kColumnTile == 0 && kGradColumns % kFold == 0);
 
 // sum[c][r] += x[c * x_stride] * (vector r at v). Loops around it are unrolled: their other instructions take
 // the place of multiplications.
@@ -85,12 +83,12 @@ HWY_ATTR void scores(const float* rows, const float* y, std::size_t width, std::
 }
 
 #if HYPERLLM_CONTRAST_DISTANCES
-// Scores, then at once q for `count` columns; adds e to z (kRows floats). `start`: what the scores start
-// with.
+// Scores, then at once q for `count` columns; adds e to z (kRows floats).
 template <class InRegisters, class Table>
-HWY_ATTR void weights(const Table& table, float start, const float* rows, const float* y, std::size_t width,
+HWY_ATTR void weights(const Table& table, const float* rows, const float* y, std::size_t width,
                       std::size_t count, float* HWY_RESTRICT q, float* HWY_RESTRICT z) {
   const D d;
+  const auto start = static_cast<float>(table.shift);
   alignas(64) float v[kColumnTile * kStripe];
   for (std::size_t i = 0; i < kRows; i += kStripe)
     for (std::size_t j = 0; j < count; j += kColumnTile) {
@@ -101,8 +99,9 @@ HWY_ATTR void weights(const Table& table, float start, const float* rows, const 
         float* to = q + j * kRows + i + r;
         if (j + kColumnTile <= count) {
 #pragma GCC unroll 4
-          for (std::size_t c = 0; c < kColumnTile; c += kAtOnce)
-            sum = registers.template columns<kAtOnce>(v + c * kStripe + r, kStripe, to + c * kRows, sum);
+          for (std::size_t c = 0; c < kColumnTile; c += InRegisters::kTogether)
+            sum = registers.template columns<InRegisters::kTogether>(v + c * kStripe + r, kStripe,
+                                                                     to + c * kRows, sum);
         } else {
           for (std::size_t c = 0; c < count - j; ++c)
             sum = registers.template columns<1>(v + c * kStripe + r, kStripe, to + c * kRows, sum);
@@ -138,8 +137,10 @@ HWY_ATTR void row_gradients(const float* q, const float* y, std::size_t width, s
       row_gradient_tile<kCount>(q + i, y + k, width, count, sums + k * kRows + i);
     };
     std::size_t k = 0;
-    for (; k + kWidthTile <= width; k += kWidthTile) tile.template operator()<kWidthTile>(k);
-    if (k + 4 <= width) tile.template operator()<4>(std::exchange(k, k + 4));
+    // Twice four rather than six and two: two have too few sums under way.
+    for (; k + kWidthTile <= width && width - k != 8; k += kWidthTile)
+      tile.template operator()<kWidthTile>(k);
+    while (k + 4 <= width) tile.template operator()<4>(std::exchange(k, k + 4));
     if (k + 2 <= width) tile.template operator()<2>(std::exchange(k, k + 2));
     if (k < width) tile.template operator()<1>(k);
   }
@@ -309,12 +310,12 @@ double rows_of_tile(const ContrastShape& shape, const ContrastRows& tile, const 
     std::fill(chunk_z, chunk_z + kRows, 0.0f);
 #if HYPERLLM_CONTRAST_WEIGHTS
     if (tile.weights)
-      weights<WeightsInRegisters>(*tile.weights, static_cast<float>(tile.weights->shift), tile.rows,
-                                  tile.y + j * width, width, count, q + j * kRows, chunk_z);
+      weights<WeightsInRegisters>(*tile.weights, tile.rows, tile.y + j * width, width, count, q + j * kRows,
+                                  chunk_z);
 #endif
 #if HYPERLLM_CONTRAST_DISTANCES
     if (tile.distances)
-      weights<DistancesInRegisters>(*tile.distances, 0, tile.rows, tile.y + j * width, width, count,
+      weights<DistancesInRegisters>(*tile.distances, tile.rows, tile.y + j * width, width, count,
                                     q + j * kRows, chunk_z);
 #endif
     if (exact) exact_weights(static_cast<float>(1 / tile.tau), start, q + j * kRows, count, chunk_z);

@@ -44,35 +44,15 @@ using DI = hn::RebindToSigned<D>;
 #define HYPERLLM_EACH _Pragma("GCC unroll 8") for (std::size_t c = 0; c < kAtOnce; ++c)
 
 #if HYPERLLM_CONTRAST_DISTANCES
-// Sixteen floats, looked up by the low four bits of a lane.
-struct Sixteen {
-  using Ints = hn::VFromD<DI>;
-#if HWY_TARGET == HWY_AVX3
-  using Piece = Ints;
-  V all;
+// Eight floats, looked up by the low three bits of a lane.
+struct Eight {
+  using Piece = hn::VFromD<DI>;
+  V all;  // with sixteen lanes: twice
   HWY_ATTR HWY_INLINE void load(const float* values) { all = hn::Load(D(), values); }
-  HWY_ATTR HWY_INLINE static Piece piece(Ints index) { return index; }
-  HWY_ATTR HWY_INLINE V at(Piece piece) const {
-    return hn::TableLookupLanes(all, hn::IndicesFromVec(D(), piece));
-  }
+#if HWY_TARGET == HWY_AVX3
+  HWY_ATTR HWY_INLINE V at(Piece piece) const { return V{_mm512_permutexvar_ps(piece.raw, all.raw)}; }
 #else
-  struct Piece {
-    Ints lane;
-    hn::Mask<D> upper;
-  };
-  V low, high;
-  HWY_ATTR HWY_INLINE void load(const float* values) {
-    low = hn::Load(D(), values);
-    high = hn::Load(D(), values + kLanes);
-  }
-  HWY_ATTR HWY_INLINE static Piece piece(Ints index) {
-    const DI di;
-    return {hn::And(index, hn::Set(di, 7)), hn::RebindMask(D(), hn::TestBit(index, hn::Set(di, 8)))};
-  }
-  HWY_ATTR HWY_INLINE V at(Piece piece) const {
-    const auto lanes = hn::IndicesFromVec(D(), piece.lane);
-    return hn::IfThenElse(piece.upper, hn::TableLookupLanes(high, lanes), hn::TableLookupLanes(low, lanes));
-  }
+  HWY_ATTR HWY_INLINE V at(Piece piece) const { return V{_mm256_permutevar8x32_ps(all.raw, piece.raw)}; }
 #endif
 };
 
@@ -80,10 +60,9 @@ struct Sixteen {
 template <class Entries, class Table>
 struct PolynomialsInRegisters {
   static constexpr int kDegree = Table::kDegree;
-  Entries centre, coefficient[kDegree + 1];
+  Entries coefficient[kDegree + 1];
 
   HWY_ATTR HWY_INLINE explicit PolynomialsInRegisters(const Table& table) {
-    centre.load(table.centre.data());
 #pragma GCC unroll 8
     for (int p = 0; p <= kDegree; ++p) coefficient[p].load(table.coefficient[p].data());
   }
@@ -92,11 +71,16 @@ struct PolynomialsInRegisters {
   template <std::size_t kAtOnce>
   HWY_ATTR HWY_INLINE void evaluate(const float* HWY_RESTRICT at, std::size_t stride, V (&value)[kAtOnce],
                                     V (&slope)[kAtOnce]) const {
+    const D d;
+    const DI di;
+    // A piece is all floats with the same leading bits; the next bit alone is its middle.
+    const V leading = hn::BitCast(d, hn::Set(di, -(1 << Table::kShift))),
+            middle = hn::BitCast(d, hn::Set(di, 1 << (Table::kShift - 1)));
     V t[kAtOnce];
     typename Entries::Piece piece[kAtOnce];
-    HYPERLLM_EACH t[c] = hn::Load(D(), at + c * stride);
-    HYPERLLM_EACH piece[c] = Entries::piece(hn::ShiftRight<Table::kShift>(hn::BitCast(DI(), t[c])));
-    HYPERLLM_EACH t[c] = hn::Sub(t[c], centre.at(piece[c]));
+    HYPERLLM_EACH t[c] = hn::Load(d, at + c * stride);
+    HYPERLLM_EACH piece[c] = hn::ShiftRight<Table::kShift>(hn::BitCast(di, t[c]));
+    HYPERLLM_EACH t[c] = hn::Sub(t[c], hn::OrAnd(middle, t[c], leading));
     HYPERLLM_EACH slope[c] = coefficient[kDegree].at(piece[c]);
     HYPERLLM_EACH value[c] = hn::MulAdd(slope[c], t[c], coefficient[kDegree - 1].at(piece[c]));
 #pragma GCC unroll 8
@@ -107,13 +91,16 @@ struct PolynomialsInRegisters {
   }
 };
 
-struct DistancesInRegisters : PolynomialsInRegisters<Sixteen, DistanceTable> {
+struct DistancesInRegisters : PolynomialsInRegisters<Eight, DistanceTable> {
+  static constexpr std::size_t kTogether = 6;  // vectors for `columns`
+
   HWY_ATTR HWY_INLINE explicit DistancesInRegisters(const DistanceTable& table)
       : PolynomialsInRegisters(table) {}
 
-  // kAtOnce vectors of v, `stride` apart, to q; adds their e to `sum`.
+  // kAtOnce vectors of u, `stride` apart, to q; adds their e to `sum`. In two passes: the processor sees two
+  // chains of the first at a time, and all of the second.
   template <std::size_t kAtOnce>
-  HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT v, std::size_t stride, float* HWY_RESTRICT q,
+  HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT u, std::size_t stride, float* HWY_RESTRICT q,
                                 V sum) const {
     const D d;
     const DI di;
@@ -121,19 +108,30 @@ struct DistancesInRegisters : PolynomialsInRegisters<Sixteen, DistanceTable> {
     // 2^r on [-0.5, 0.5] with a relative error of 9.2e-8 (least squares, weighted towards the largest error).
     const V powers[] = {hn::Set(d, 9.671513511e-3f), hn::Set(d, 5.550733784e-2f), hn::Set(d, 2.402224207e-1f),
                         hn::Set(d, 6.931469776e-1f), one};
-    V t[kAtOnce], slope[kAtOnce], g[kAtOnce], e[kAtOnce];
-    evaluate<kAtOnce>(v, stride, g, slope);
-    HYPERLLM_EACH t[c] = hn::Add(g[c], magic);  // rounded, in the low bits
-    HYPERLLM_EACH g[c] = hn::Sub(g[c], hn::Sub(t[c], magic));
+    alignas(64) float values[kAtOnce * kLanes];
+    constexpr std::size_t kPair = kAtOnce % 2 == 0 ? 2 : 1;
+    for (std::size_t c = 0; c < kAtOnce; c += kPair) {
+      V value[kPair], slope[kPair];
+      evaluate<kPair>(u + c * stride, stride, value, slope);
+#pragma GCC unroll 2
+      for (std::size_t i = 0; i < kPair; ++i) {
+        hn::Store(value[i], d, values + (c + i) * kLanes);
+        hn::Store(slope[i], d, q + (c + i) * kTileRows);
+      }
+    }
+    V r[kAtOnce], e[kAtOnce];
+    HYPERLLM_EACH r[c] = hn::Load(d, values + c * kLanes);
+    HYPERLLM_EACH r[c] = hn::Sub(r[c], hn::Sub(hn::Add(r[c], magic), magic));
     HYPERLLM_EACH e[c] = hn::Set(d, 1.326471499e-3f);
 #pragma GCC unroll 8
     for (const V& power : powers) {
-      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], g[c], power);
+      HYPERLLM_EACH e[c] = hn::MulAdd(e[c], r[c], power);
     }
     HYPERLLM_EACH {
-      e[c] = hn::BitCast(d, hn::Add(hn::BitCast(di, e[c]), hn::ShiftLeft<23>(hn::BitCast(di, t[c]))));
+      const V rounded = hn::Add(hn::Load(d, values + c * kLanes), magic);  // in the low bits
+      e[c] = hn::BitCast(d, hn::Add(hn::BitCast(di, e[c]), hn::ShiftLeft<23>(hn::BitCast(di, rounded))));
       sum = hn::Add(sum, e[c]);
-      hn::Store(hn::Mul(e[c], slope[c]), d, q + c * kTileRows);
+      hn::Store(hn::Mul(e[c], hn::Load(d, q + c * kTileRows)), d, q + c * kTileRows);
     }
     return sum;
   }
@@ -149,14 +147,15 @@ struct ThirtyTwo {
     low = _mm512_load_ps(values);
     high = _mm512_load_ps(values + kLanes);
   }
-  HWY_ATTR HWY_INLINE static Piece piece(Piece index) { return index; }
   HWY_ATTR HWY_INLINE V at(Piece piece) const { return V{_mm512_permutex2var_ps(low, piece.raw, high)}; }
 };
 
 struct WeightsInRegisters : PolynomialsInRegisters<ThirtyTwo, WeightTable> {
+  static constexpr std::size_t kTogether = 3;
+
   HWY_ATTR HWY_INLINE explicit WeightsInRegisters(const WeightTable& table) : PolynomialsInRegisters(table) {}
 
-  // The same from u instead of v.
+  // The same.
   template <std::size_t kAtOnce>
   HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT u, std::size_t stride, float* HWY_RESTRICT q,
                                 V sum) const {
