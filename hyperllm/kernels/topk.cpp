@@ -102,9 +102,8 @@ HWY_ATTR void append(const TopKBlock& block, std::size_t user, const float* scor
       return;
     }
     const std::size_t target = place + block.sizes[user];
-    hn::StoreU(hn::Compress(s, hits), d, block.scores + target);
-    hn::StoreU(hn::Compress(id, hn::RebindMask(di, hits)), di, block.ids + target);
-    block.sizes[user] += static_cast<std::uint32_t>(hn::CountTrue(d, hits));
+    block.sizes[user] +=
+        static_cast<std::uint32_t>(store_front(s, id, hits, block.scores + target, block.ids + target));
   }
   // Room for a panel and for the last vector's unused lanes.
   if (block.sizes[user] + kPanel + kPanel / 2 > block.stride) prune(block, user);

@@ -10,7 +10,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdint>
 #include <limits>
 
 #include "hyperllm/kernels/topk_block.h"
@@ -33,6 +35,42 @@ HWY_INLINE std::int64_t to_key(float value) {
 HWY_INLINE float from_key(std::int64_t key) {
   const auto bits = static_cast<std::int32_t>(key);
   return std::bit_cast<float>(bits >= 0 ? bits : bits ^ 0x7fffffff);
+}
+
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET > HWY_AVX3
+// For each mask of eight bits the places of the lanes that are set, then of the others.
+inline constexpr auto kFront = [] {
+  std::array<std::array<std::uint8_t, 8>, 256> places{};
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    std::size_t to = 0;
+    for (unsigned wanted : {1u, 0u})
+      for (unsigned lane = 0; lane < 8; ++lane)
+        if ((bits >> lane & 1) == wanted) places[bits][to++] = static_cast<std::uint8_t>(lane);
+  }
+  return places;
+}();
+#endif
+
+// Writes the lanes of `mask` side by side, and whatever follows them in a vector; returns how many they are.
+// Highway's own Compress copies its table to the stack at every call where GCC compiles it.
+template <class Mask>
+HWY_ATTR HWY_INLINE std::size_t store_front(Vector s, hn::Vec<hn::RebindToSigned<Floats>> id, Mask mask,
+                                            float* scores, std::int32_t* ids) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> di;
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET > HWY_AVX3
+  std::uint8_t bits[8] = {};
+  hn::StoreMaskBits(d, mask, bits);
+  const hn::Rebind<std::uint8_t, Floats> bytes;
+  const auto front = hn::IndicesFromVec(d, hn::PromoteTo(di, hn::LoadU(bytes, kFront[bits[0]].data())));
+  hn::StoreU(hn::TableLookupLanes(s, front), d, scores);
+  hn::StoreU(hn::BitCast(di, hn::TableLookupLanes(hn::BitCast(d, id), front)), di, ids);
+  return static_cast<std::size_t>(std::popcount(bits[0]));
+#else
+  hn::StoreU(hn::Compress(s, mask), d, scores);
+  hn::StoreU(hn::Compress(id, hn::RebindMask(di, mask)), di, ids);
+  return hn::CountTrue(d, mask);
+#endif
 }
 
 HWY_INLINE std::size_t count_from(const float* scores, std::size_t size, float bound) {
@@ -76,9 +114,7 @@ HWY_ATTR inline float keep_best(float* scores, std::int32_t* ids, std::size_t si
       const auto id = hn::LoadU(di, ids + i);
       const auto good = hn::Ge(s, hn::Set(d, bound));
       smallest = hn::Min(smallest, hn::IfThenElse(good, s, infinity));
-      hn::StoreU(hn::Compress(s, good), d, scores + kept);
-      hn::StoreU(hn::Compress(id, hn::RebindMask(di, good)), di, ids + kept);
-      kept += hn::CountTrue(d, good);
+      kept += store_front(s, id, good, scores + kept, ids + kept);
     }
     return hn::GetLane(hn::MinOfLanes(d, smallest));
   }
@@ -112,9 +148,7 @@ HWY_ATTR inline void remove_masked(const TopKBlock& block, std::size_t user) {
     for (std::size_t m = user * block.masks; m < (user + 1) * block.masks; ++m)
       for (const std::int32_t*& next = block.mask_next[m]; next < block.mask_end[m] && *next <= last; ++next)
         good = hn::And(good, hn::Ne(id, hn::Set(di, *next)));
-    hn::StoreU(hn::Compress(s, hn::RebindMask(d, good)), d, scores + kept);
-    hn::StoreU(hn::Compress(id, good), di, ids + kept);
-    kept += hn::CountTrue(di, good);
+    kept += store_front(s, id, hn::RebindMask(d, good), scores + kept, ids + kept);
   }
   block.sizes[user] = block.clean[user] = static_cast<std::uint32_t>(kept);
 }
