@@ -93,6 +93,26 @@ HWY_ATTR bool all_finite(const float* values, std::int64_t count) {
   return finite;
 }
 
+HWY_ATTR std::int64_t above(const float* values, std::int64_t count, float bar) {
+  constexpr std::int64_t kTogether = 8;
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto bars = hn::Set(d, bar);
+  std::int64_t i = 0;
+  for (; i + kTogether * lanes <= count; i += kTogether * lanes) {
+    auto below = hn::Le(hn::LoadU(d, values + i), bars);
+    HWY_UNROLL(8)
+    for (std::int64_t v = 1; v < kTogether; ++v)
+      below = hn::And(below, hn::Le(hn::LoadU(d, values + i + v * lanes), bars));
+    if (!hn::AllTrue(d, below)) break;
+  }
+  for (; i + lanes <= count; i += lanes)
+    if (const auto hits = hn::Not(hn::Le(hn::LoadU(d, values + i), bars)); !hn::AllFalse(d, hits))
+      return i + static_cast<std::int64_t>(hn::FindFirstTrue(d, hits));
+  while (i < count && values[i] <= bar) ++i;
+  return i < count ? i : -1;
+}
+
 }  // namespace hyperllm::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -103,6 +123,7 @@ HWY_EXPORT(sgd_range);
 HWY_EXPORT(adam_range);
 HWY_EXPORT(add_range);
 HWY_EXPORT(all_finite);
+HWY_EXPORT(above);
 
 namespace {
 constexpr std::int64_t kGrain = 1 << 14;
@@ -169,6 +190,10 @@ std::int64_t first_non_finite(std::span<const float> values) {
     }
   });
   return first == count ? -1 : first.load();
+}
+
+std::int64_t first_above(std::span<const float> values, float bar) {
+  return HWY_DYNAMIC_DISPATCH(above)(values.data(), static_cast<std::int64_t>(values.size()), bar);
 }
 
 }  // namespace hyperllm::kernels

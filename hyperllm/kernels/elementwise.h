@@ -1,4 +1,4 @@
-// Optimizer steps on plain (Euclidean) parameters, and the checks that every epoch makes.
+// Optimizer steps on plain (Euclidean) parameters, and searches of arrays.
 #pragma once
 
 #include <cstdint>
@@ -33,5 +33,8 @@ void sum_pieces(std::span<const Piece> pieces, std::span<float> out);
 
 // Index of the first NaN or infinity, -1 if there is none.
 std::int64_t first_non_finite(std::span<const float> values);
+
+// Index of the first value that is not <= bar (a NaN never is), -1 if there is none. One thread.
+std::int64_t first_above(std::span<const float> values, float bar);
 
 }  // namespace hyperllm::kernels

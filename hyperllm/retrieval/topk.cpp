@@ -6,6 +6,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/retrieval/scorer.h"
 
 namespace hyperllm::retrieval {
@@ -59,7 +60,9 @@ void select(std::span<const float> scores, Masks masks, std::int32_t user, std::
   }
   std::make_heap(best.begin(), best.end(), better);
   for (; item < items; ++item) {
-    if (scores[item] <= best.front().score) continue;
+    const std::int64_t ahead = kernels::first_above(scores.subspan(item), best.front().score);
+    if (ahead < 0) break;
+    item += static_cast<std::int32_t>(ahead);
     if (std::isnan(scores[item])) fail_nan(user, item);
     if (masked(masks, user, item)) continue;
     std::pop_heap(best.begin(), best.end(), better);

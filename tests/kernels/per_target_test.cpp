@@ -10,6 +10,7 @@
 
 #include "hyperllm/kernels/ball_scores.h"
 #include "hyperllm/kernels/contrast.h"
+#include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/kernels/panels_amx.h"
 #include "hyperllm/kernels/poincare_rows.h"
@@ -208,6 +209,26 @@ TEST(PerTarget, ContrastOfPartsAddsUp) {
       EXPECT_NEAR(sum, whole, 1e-7 * whole) << tau;
       EXPECT_LT(difference(part_x, gx), 3e-6) << tau;
       EXPECT_LT(difference(sum_y, gy), 3e-6) << tau;
+    }
+  });
+}
+
+TEST(PerTarget, FirstAboveLooksAtEveryPlace) {
+  on_every_target([] {
+    for (std::size_t count : {0, 1, 7, 130, 300}) {
+      Floats values(count, 1.0f);
+      EXPECT_EQ(first_above(values, 1.0f), -1);
+      for (std::size_t at = 0; at < count; ++at)
+        for (float value : {1.5f, std::numeric_limits<float>::quiet_NaN()}) {
+          values[at] = value;
+          EXPECT_EQ(first_above(values, 1.0f), static_cast<std::int64_t>(at));
+          if (at + 1 < count) values[at + 1] = 2;  // a later one does not matter
+          EXPECT_EQ(first_above(values, 1.0f), static_cast<std::int64_t>(at));
+          values[at] = 1;
+          if (at + 1 < count) values[at + 1] = 1;
+        }
+      for (float& value : values) value = std::numeric_limits<float>::infinity();
+      EXPECT_EQ(first_above(values, std::numeric_limits<float>::infinity()), -1);
     }
   });
 }
