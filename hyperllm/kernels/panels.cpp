@@ -26,6 +26,9 @@ constexpr std::int64_t kQuad = 4;
 constexpr int kQuads = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 1 : 2;
 constexpr int kVectors = 3;
 
+// Processors with shorter vectors have smaller caches.
+std::int64_t near_depth() { return HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 128 : 256; }
+
 // C (4 kQ x kV vectors) from kQ quads that lie 4 k floats apart.
 template <int kQ, int kV>
 HWY_ATTR void tile(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, std::int64_t k,
@@ -42,6 +45,7 @@ HWY_ATTR void tile(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, std
 #pragma GCC unroll 3
     for (int v = 0; v < kV; ++v) sums[r][v] = hn::Zero(d);
   }
+#pragma GCC unroll 4
   for (std::int64_t p = 0; p < k; ++p) {
     Vector row[kV];
 #pragma GCC unroll 3
@@ -121,6 +125,7 @@ HWY_AFTER_NAMESPACE();
 namespace hyperllm::kernels {
 
 HWY_EXPORT(multiply);
+HWY_EXPORT(near_depth);
 HWY_EXPORT(pack_rows);
 
 namespace {
@@ -153,7 +158,7 @@ const PanelEngine& float_panels() {
                                   .pairs = false,
                                   .row_multiple = kQuad,
                                   .depth_multiple = 1,
-                                  .near_depth = 256,
+                                  .near_depth = HWY_DYNAMIC_DISPATCH(near_depth)(),
                                   .columns = kPanel,
                                   .halves = 2,
                                   .pack_rows = pack_quads_of_rows,
