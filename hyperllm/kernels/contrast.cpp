@@ -1,5 +1,7 @@
 #include "hyperllm/kernels/contrast.h"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -45,7 +47,13 @@ struct Packed {
     std::fill(rows.data() + count * width, rows.data() + padded * width, 0.0f);
   }
   const float* row(std::int64_t i) const { return rows.data() + i * width; }
+  // For rows that come in any order.
+  void request(std::int64_t i) const {
+    for (std::int64_t k = 0; k < width; k += 16) hwy::Prefetch(row(i) + k);
+  }
 };
+
+constexpr std::int64_t kAhead = 4;  // rows to request
 
 // Which polynomials serve, of those that the processor has a use for; at most one of them does.
 struct Tables {
@@ -122,6 +130,7 @@ struct Rows {
   // From share * row_sums, the weighted sum of the columns; `sums` is scratch.
   void finish(std::int64_t row, double share, const double* row_sums, std::span<double> sums,
               std::span<float> grad_x) const {
+    if (row + kAhead < std::ssize(target)) b.request(target[row + kAhead]);
     add_point(share, row_sums, weight[row], b.row(target[row]), dim + 1, sums.data());
     gradient_from_sums(sums.data(), x.data() + row * dim, a.time[row], dim, scale, grad_x.data() + row * dim);
   }
@@ -139,6 +148,7 @@ void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumns&
       double* of_column = &sums[(j - begin) * width];
       for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
         const std::int64_t row = positives.rows[at];
+        if (at + kAhead < std::ssize(positives.rows)) rows.a.request(positives.rows[at + kAhead]);
         add_point(1, of_column, rows.weight[row], rows.a.row(row), width, of_column);
       }
       gradient_from_sums(of_column, rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
