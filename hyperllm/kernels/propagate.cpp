@@ -37,6 +37,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t kMaxVectors = 8;
 constexpr std::int64_t kAhead = 32;  // edges
+constexpr std::int64_t kLine = 16;   // floats
 
 enum class Weights { kOne, kGiven, kByColumn, kGivenByColumn };
 
@@ -59,6 +60,7 @@ HWY_ATTR void panel(const PropagateLayer& layer, std::int64_t first, std::int64_
   const auto at = [&](std::size_t v) {
     return v + 1 == kVectors ? last : first + static_cast<std::int64_t>(v) * lanes;
   };
+  const std::int64_t before_last = static_cast<std::int64_t>(kVectors - 1) * lanes;
   const SymmetricGraph& graph = layer.graph;
   const std::int32_t* indices = graph.indices.data();
   const std::int64_t edges = static_cast<std::int64_t>(graph.indices.size());
@@ -67,8 +69,8 @@ HWY_ATTR void panel(const PropagateLayer& layer, std::int64_t first, std::int64_
     for (std::size_t v = 0; v < kVectors; ++v) sum[v] = hn::Zero(d);
     for (std::int64_t e = graph.indptr[row]; e < graph.indptr[row + 1]; ++e) {
       const float* next = layer.source + indices[std::min(e + kAhead, edges - 1)] * layer.dim;
-      for (std::size_t v = 0; v < kVectors; ++v)
-        hwy::Prefetch(next + (v + 1 == kVectors ? last + lanes - 1 : at(v)));
+      for (std::int64_t k = 0; k < before_last; k += kLine) hwy::Prefetch(next + first + k);
+      hwy::Prefetch(next + last + lanes - 1);
       const std::int32_t j = indices[e];
       const float* source = layer.source + j * layer.dim;
       const auto weight = hn::Set(d, weight_of<kWeights>(graph, e, j));
