@@ -87,6 +87,7 @@ HWY_ATTR void scores(const float* rows, const float* y, std::size_t width, std::
 template <class InRegisters, class Table>
 HWY_ATTR void weights(const Table& table, const float* rows, const float* y, std::size_t width,
                       std::size_t count, float* HWY_RESTRICT q, float* HWY_RESTRICT z) {
+  static_assert(kColumnTile % InRegisters::kTogether == 0);
   const D d;
   const auto start = static_cast<float>(table.shift);
   alignas(64) float v[kColumnTile * kStripe];

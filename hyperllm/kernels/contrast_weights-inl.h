@@ -97,8 +97,8 @@ struct DistancesInRegisters : PolynomialsInRegisters<Eight, DistanceTable> {
   HWY_ATTR HWY_INLINE explicit DistancesInRegisters(const DistanceTable& table)
       : PolynomialsInRegisters(table) {}
 
-  // kAtOnce vectors of u, `stride` apart, to q; adds their e to `sum`. In two passes: the processor sees two
-  // chains of the first at a time, and all of the second.
+  // kAtOnce vectors of u, `stride` apart, to q; adds their e to `sum`. In two passes: what one vector needs
+  // is a chain of some twenty operations, too long for the processor to have enough of them under way.
   template <std::size_t kAtOnce>
   HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT u, std::size_t stride, float* HWY_RESTRICT q,
                                 V sum) const {
@@ -151,11 +151,11 @@ struct ThirtyTwo {
 };
 
 struct WeightsInRegisters : PolynomialsInRegisters<ThirtyTwo, WeightTable> {
-  static constexpr std::size_t kTogether = 3;
+  static constexpr std::size_t kTogether = 3;  // vectors for `columns`
 
   HWY_ATTR HWY_INLINE explicit WeightsInRegisters(const WeightTable& table) : PolynomialsInRegisters(table) {}
 
-  // The same.
+  // As above.
   template <std::size_t kAtOnce>
   HWY_ATTR HWY_INLINE V columns(const float* HWY_RESTRICT u, std::size_t stride, float* HWY_RESTRICT q,
                                 V sum) const {
