@@ -213,6 +213,24 @@ TEST(PerTarget, ContrastOfPartsAddsUp) {
   });
 }
 
+// Where points coincide, rounding brings -<x,y>_L below 1 for many of them: by up to 1e-6, of which acosh^2
+// is twice as much.
+TEST(PerTarget, ContrastOfCoincidingPoints) {
+  constexpr std::int64_t kRows = 50, kDim = 49;
+  const Floats x = test::random_points(kRows, kDim, 1, 1.5, 1);
+  on_every_target([&] {
+    for (double tau : {0.2, 0.5})
+      for (std::int64_t row = 0; row < kRows; ++row) {
+        const std::span point = std::span(x).subspan(row * kDim, kDim);
+        Floats y(point.begin(), point.end()), gx(kDim), gy(2 * kDim);
+        y.insert(y.end(), point.begin(), point.end());
+        const double loss = softmax_contrast(point, y, std::vector<std::int64_t>{1}, kDim, 1, tau, gx, gy);
+        EXPECT_NEAR(loss, std::log(2), 1e-5 / tau);
+        for (float value : gx) EXPECT_NEAR(value, 0, 2e-4 / tau);
+      }
+  });
+}
+
 TEST(PerTarget, FirstAboveLooksAtEveryPlace) {
   on_every_target([] {
     for (std::size_t count : {0, 1, 7, 130, 300}) {
