@@ -191,8 +191,7 @@ double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad
   const auto count = static_cast<std::int64_t>(rows.a.time.size());
   const ContrastShape shape{static_cast<std::int64_t>(rows.b.time.size()), rows.dim + 1};
   const bool with_grad = !grad_x.empty();
-  // Tiles and lanes depend on the sizes only: partial sums are the same for any number of threads.
-  const std::int64_t lanes = shape.columns <= 65536 ? 8 : 2;
+  const std::int64_t lanes = contrast_lanes(shape.columns);
   const std::int64_t tiles = (count + kTileRows - 1) / kTileRows;
   std::vector<double> tile_loss(tiles);
   // Stands in for the missing rows of the last tile: a point, so that nothing overflows, whose share is 0.

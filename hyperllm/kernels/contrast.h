@@ -14,11 +14,11 @@ namespace hyperllm::kernels {
 // x: rows x dim, y: columns x dim, row-major; target: rows entries in [0, columns). grad_x and grad_y (same
 // shapes as x and y) are overwritten with the gradients of the result, or both empty to skip them. tau > 0.
 //
-// Three products over tiles of 64 rows, in one pass; per lane (8 of them, 2 beyond 65,536 columns) 64 columns
+// Three products over tiles of 64 rows, in one pass; per lane (contrast_lanes) 64 columns
 // floats for the tile and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
 // 0.3 / c, and 0.5 / c at radius 1.5) allows piecewise polynomials of the weights themselves, those; with
 // AMX then four products in two passes, in as much memory. Otherwise, on AVX2 and AVX-512, points of radius
-// up to about 1.6 (sqrt(c) d, so that v < 14) take polynomials of the squared distance; all else closed
+// up to about 1.7 (sqrt(c) d, so that v < 15.9) take polynomials of the squared distance; all else closed
 // forms.
 //
 // Relative error of the loss below 1e-6 and of the gradients (Frobenius) below 1e-5 against float64 while
@@ -28,5 +28,10 @@ namespace hyperllm::kernels {
 double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
                         std::span<float> grad_x, std::span<float> grad_y);
+
+// Parts of the rows (with AMX: of the columns) that run side by side, each with its own sums of the other
+// side: a function of the sizes only, so that partial sums are the same for any number of threads. More
+// threads than this are of no use.
+constexpr std::int64_t contrast_lanes(std::int64_t columns) { return columns <= 65536 ? 8 : 2; }
 
 }  // namespace hyperllm::kernels

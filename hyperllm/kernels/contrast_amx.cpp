@@ -6,6 +6,7 @@
 
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/bfloat16_x86.h"
+#include "hyperllm/kernels/contrast.h"
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
 #include "hyperllm/kernels/contrast_amx-inl.h"
@@ -132,8 +133,7 @@ AmxContrast::AmxContrast(const float* x, std::int64_t rows, const float* y, std:
       width_(width),
       table_(table),
       tiles_((rows + kRows - 1) / kRows),
-      // They depend on the sizes only: partial sums are the same for any number of threads.
-      lanes_(std::min<std::int64_t>(columns <= 65536 ? 8 : 2, blocks(columns))),
+      lanes_(std::min(contrast_lanes(columns), blocks(columns))),
       lane_columns_(blocks((columns + lanes_ - 1) / lanes_) * kBlock),
       x_points_(tiles_ * rows_size(width)),
       y_points_(points_size(columns, width)),

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/kernels/contrast.h"
 
 namespace hyperllm::training {
 namespace {
@@ -56,8 +57,8 @@ std::int64_t parameters(const Sizes& s, std::int64_t rows) { return (s.shape.ada
 // The all-pairs contrast of `rows` x `columns` points: padded copies, partial sums of column gradients,
 // tiles.
 std::int64_t contrast(const Sizes& s, std::int64_t rows, std::int64_t columns) {
-  const std::int64_t lanes = columns <= 65536 ? 8 : 2;
-  return s.rows(2 * (rows + columns)) + lanes * s.rows(columns) + s.shape.threads * 2 * 64 * kFloat * columns;
+  return s.rows(2 * (rows + columns)) + kernels::contrast_lanes(columns) * s.rows(columns) +
+         s.shape.threads * 2 * 64 * kFloat * columns;
 }
 
 // Node matrices alive at the widest point of a step, beside the parameters.
