@@ -47,13 +47,14 @@ struct Packed {
     std::fill(rows.data() + count * width, rows.data() + padded * width, 0.0f);
   }
   const float* row(std::int64_t i) const { return rows.data() + i * width; }
-  // For rows that come in any order.
+  // Rows that come in any order wait for memory unless they are requested ahead.
   void request(std::int64_t i) const {
-    for (std::int64_t k = 0; k < width; k += 16) hwy::Prefetch(row(i) + k);
+    constexpr std::int64_t kLine = 16;  // floats
+    for (std::int64_t k = 0; k < width; k += kLine) hwy::Prefetch(row(i) + k);
   }
 };
 
-constexpr std::int64_t kAhead = 4;  // rows to request
+constexpr std::int64_t kAhead = 4;  // rows
 
 // Which polynomials serve, of those that the processor has a use for; at most one of them does.
 struct Tables {

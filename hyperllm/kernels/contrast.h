@@ -14,8 +14,8 @@ namespace hyperllm::kernels {
 // x: rows x dim, y: columns x dim, row-major; target: rows entries in [0, columns). grad_x and grad_y (same
 // shapes as x and y) are overwritten with the gradients of the result, or both empty to skip them. tau > 0.
 //
-// Three products over tiles of 64 rows, in one pass; per lane (contrast_lanes) 64 columns
-// floats for the tile and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
+// Three products over tiles of 64 rows, in one pass; per lane (contrast_lanes) 64 columns floats for the tile
+// and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
 // 0.3 / c, and 0.5 / c at radius 1.5) allows piecewise polynomials of the weights themselves, those; with
 // AMX then four products in two passes, in as much memory. Otherwise, on AVX2 and AVX-512, points of radius
 // up to about 1.7 (sqrt(c) d, so that v < 15.9) take polynomials of the squared distance; all else closed

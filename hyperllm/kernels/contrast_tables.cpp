@@ -72,8 +72,9 @@ DistanceTable::DistanceTable(double tau) {
 
 WeightTable::WeightTable(double tau, double largest) {
   constexpr double kSmallest = 0.97;  // rounding may leave v below 1
+  constexpr double kSpan = 11.99;     // of [4, 16): rounding of scale and shift must not reach 16
   constexpr int kInOctave = kPieces / 2, kSamples = 12;
-  scale = static_cast<float>(12 / (largest - kSmallest));
+  scale = static_cast<float>(kSpan / (largest - kSmallest));
   shift = with_bits(4 - scale * kSmallest, 16);
   for (int index = 0; index < kPieces; ++index) {
     const auto [slot, middle, width] = piece_of(2 + index / kInOctave, index % kInOctave, kInOctave, kPieces);

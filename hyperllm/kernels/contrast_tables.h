@@ -20,7 +20,7 @@ struct DistanceTable {
   explicit DistanceTable(double tau);
 };
 
-// Of e = exp(-acosh(v)^2 / tau) itself, in u = scale v + shift that brings [0.97, largest) to [4, 16): 32
+// Of e = exp(-acosh(v)^2 / tau) itself, in u = scale v + shift that brings [0.97, largest] into [4, 16): 32
 // pieces, those of [8, 16) before those of [4, 8). Cheaper than 2 to a distance, but the smaller tau, the
 // less accurate; the polynomials are fitted to the slope and then integrated.
 struct WeightTable {

@@ -23,11 +23,12 @@ using Vector = hn::Vec<Tag>;
 
 // A is packed in quads: 4 rows, k by k. As many quads at once as there are registers for.
 constexpr std::int64_t kQuad = 4;
-constexpr int kQuads = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 1 : 2;
+constexpr bool kSixteenRegisters = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3;
+constexpr int kQuads = kSixteenRegisters ? 1 : 2;
 constexpr int kVectors = 3;
 
-// Processors with shorter vectors have smaller caches.
-std::int64_t near_depth() { return HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 128 : 256; }
+// Processors with so few have small caches too.
+std::int64_t near_depth() { return kSixteenRegisters ? 128 : 256; }
 
 // C (4 kQ x kV vectors) from kQ quads that lie 4 k floats apart.
 template <int kQ, int kV>
