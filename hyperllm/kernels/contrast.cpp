@@ -229,8 +229,7 @@ double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad
   });
   if (with_grad)
     finish_columns(rows, grad_y, [&](std::int64_t begin, std::int64_t end, double* sums) {
-      for (const std::optional<ContrastSums>& lane : column_sums)
-        if (lane) lane->add_to(begin, end, sums);
+      ContrastSums::total(column_sums, begin, end, sums);
     });
   return sum_of(tile_loss);
 }

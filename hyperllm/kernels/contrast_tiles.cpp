@@ -260,16 +260,23 @@ HWY_ATTR void add_floats(const float* from, std::int64_t count, double* to) {
                          HWY_ATTR { hn::StoreU(hn::Add(load(d, to + i), load(d, from + i)), d, to + i); });
 }
 
-// Adds sums of columns [begin, end) to rows of `width` doubles.
-HWY_ATTR void add_sums(const PendingTile& tile, std::int64_t begin, std::int64_t end, std::int64_t width,
-                       double* sums) {
+// The sums of columns [begin, end) over all lanes, in rows of `width` doubles.
+HWY_ATTR void total_sums(std::span<const PendingTile> lanes, std::int64_t begin, std::int64_t end,
+                         std::int64_t width, double* sums) {
   constexpr auto kVector = static_cast<std::int64_t>(kLanes), kOfVector = static_cast<std::int64_t>(kFold);
-  const std::int64_t in_main = width - tile.rest;
+  const std::int64_t rest = lanes[0].rest, main_width = lanes[0].main_width, in_main = width - rest;
   for (std::int64_t j = begin; j < end; ++j, sums += width) {
-    add_floats(tile.sums + j * tile.main_width, in_main, sums);
-    for (std::int64_t c = 0; c < tile.rest; ++c) {
-      const float* of_column = tile.rest_sums + (j / kOfVector * tile.rest + c) * kVector + j % kOfVector;
-      for (std::int64_t lane = 0; lane < kVector; lane += kOfVector) sums[in_main + c] += of_column[lane];
+    for_columns(in_main, [&](auto d, std::int64_t k) HWY_ATTR {
+      auto sum = hn::Zero(d);
+      for (const PendingTile& lane : lanes) sum = hn::Add(sum, load(d, lane.sums + j * main_width + k));
+      hn::StoreU(sum, d, sums + k);
+    });
+    for (std::int64_t c = 0; c < rest; ++c) {
+      const std::int64_t of_column = (j / kOfVector * rest + c) * kVector + j % kOfVector;
+      double sum = 0;
+      for (const PendingTile& lane : lanes)
+        for (std::int64_t at = 0; at < kVector; at += kOfVector) sum += lane.rest_sums[of_column + at];
+      sums[in_main + c] = sum;
     }
   }
 }
@@ -342,7 +349,7 @@ namespace hyperllm::kernels {
 HWY_EXPORT(rows_of_tile);
 HWY_EXPORT(lanes_in_use);
 HWY_EXPORT(column_gradients);
-HWY_EXPORT(add_sums);
+HWY_EXPORT(total_sums);
 HWY_EXPORT(fold_in_use);
 HWY_EXPORT(uses_weight_table);
 HWY_EXPORT(uses_distance_table);
@@ -400,8 +407,12 @@ void ContrastSums::finish(const float* q) {
     HWY_DYNAMIC_DISPATCH(column_gradients)(*pending, q, 0, static_cast<std::size_t>(shape_.padded()));
 }
 
-void ContrastSums::add_to(std::int64_t begin, std::int64_t end, double* sums) const {
-  HWY_DYNAMIC_DISPATCH(add_sums)(tile_, begin, end, shape_.width, sums);
+void ContrastSums::total(std::span<const std::optional<ContrastSums>> lanes, std::int64_t begin,
+                         std::int64_t end, double* sums) {
+  std::vector<PendingTile> tiles;
+  for (const std::optional<ContrastSums>& lane : lanes)
+    if (lane) tiles.push_back(lane->tile_);
+  HWY_DYNAMIC_DISPATCH(total_sums)(tiles, begin, end, lanes[0]->shape_.width, sums);
 }
 
 }  // namespace hyperllm::kernels

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "hyperllm/base/scratch.h"
 #include "hyperllm/kernels/contrast_tables.h"
@@ -55,8 +56,9 @@ class ContrastSums {
   // For the tile that contrast_rows computed last: its `count` rows (x width), each times its share.
   void add(const float* rows, std::int64_t count, const double* share);
   void finish(const float* q);  // after the last add, of which there is at least one
-  // Adds the sums of columns [begin, end): width values each, row-major.
-  void add_to(std::int64_t begin, std::int64_t end, double* sums) const;
+  // The sums of columns [begin, end) over the lanes, of which the first exists: width values each, row-major.
+  static void total(std::span<const std::optional<ContrastSums>> lanes, std::int64_t begin, std::int64_t end,
+                    double* sums);
 
   std::optional<PendingTile> take();  // for contrast_rows: what waits, if anything
 
