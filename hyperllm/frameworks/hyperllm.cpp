@@ -1,5 +1,6 @@
 #include "hyperllm/frameworks/hyperllm.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "hyperllm/kernels/elementwise.h"
@@ -17,6 +18,30 @@ manifold::Triplets joined(manifold::Triplets a, const manifold::Triplets& b) {
   a.positive.insert(a.positive.end(), b.positive.begin(), b.positive.end());
   a.negative.insert(a.negative.end(), b.negative.begin(), b.negative.end());
   return a;
+}
+
+// The triplets' positives by anchor: the softmax of an anchor serves all its pairs.
+struct Grouped {
+  std::vector<std::int32_t> anchor;           // each once, ascending
+  std::vector<std::int64_t> first, positive;  // those of anchor i: from first[i] to before first[i + 1]
+};
+
+Grouped by_anchor(const manifold::Triplets& triplets, std::int64_t first_positive) {
+  std::vector<std::int64_t> order(triplets.size());
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t a, std::int64_t b) { return triplets.anchor[a] < triplets.anchor[b]; });
+  Grouped grouped;
+  for (std::int64_t at : order) {
+    const std::int32_t anchor = triplets.anchor[at];
+    if (grouped.anchor.empty() || grouped.anchor.back() != anchor) {
+      grouped.anchor.push_back(anchor);
+      grouped.first.push_back(std::ssize(grouped.positive));
+    }
+    grouped.positive.push_back(triplets.positive[at] - first_positive);
+  }
+  grouped.first.push_back(std::ssize(grouped.positive));
+  return grouped;
 }
 
 std::string bad_row(const std::string& name, const Tensor& tensor) {
@@ -57,12 +82,12 @@ std::vector<optim::Parameter> HyperLlm::parameters() const {
 Tensor HyperLlm::task_loss(const Tensor& points, const manifold::Triplets& triplets, double margin,
                            std::int64_t first_candidate, std::int64_t candidates) const {
   if (options_.objective == Objective::kHinge) return backbone_->ranking_loss(points, triplets, margin);
-  std::vector<std::int64_t> target(triplets.positive.begin(), triplets.positive.end());
-  for (std::int64_t& id : target) id -= first_candidate;
+  const Grouped grouped = by_anchor(triplets, first_candidate);
   const std::vector<Tensor> parts =
       manifold::row_ranges(points, {{0, points.size(0)}, {first_candidate, candidates}});
-  return manifold::softmax_contrast(manifold::gathered_rows(parts[0], triplets.anchor), parts[1], target,
-                                    backbone_->curvature(), options_.softmax_tau);
+  return manifold::softmax_contrast(manifold::gathered_rows(parts[0], grouped.anchor), parts[1],
+                                    grouped.positive, backbone_->curvature(), options_.softmax_tau,
+                                    grouped.first);
 }
 
 Tensor HyperLlm::tag_loss(const Tensor& points, const Batch& batch) const {

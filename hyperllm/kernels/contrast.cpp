@@ -93,37 +93,57 @@ struct Tile {
         rows(q + shape.padded() * kTileRows) {}
 };
 
-// The rows of each column's positive pairs, in order.
-struct Positives {
-  std::vector<std::int64_t> begin, rows;
+// The positive pairs, ordered by row, and for each column those that it is in.
+struct Pairs {
+  std::span<const std::int64_t> target;
+  std::vector<std::int64_t> first, row;                  // of each row; of each pair
+  std::vector<std::int64_t> first_of_column, in_column;  // the latter: pairs
+  std::vector<double> weight;
 
-  Positives(std::span<const std::int64_t> target, std::int64_t columns)
-      : begin(columns + 1), rows(target.size()) {
-    for (std::int64_t t : target) ++begin[t + 1];
-    std::partial_sum(begin.begin(), begin.end(), begin.begin());
-    std::vector<std::int64_t> next(begin.begin(), begin.end() - 1);
-    for (std::size_t i = 0; i < target.size(); ++i) rows[next[target[i]]++] = static_cast<std::int64_t>(i);
+  Pairs(std::span<const std::int64_t> targets, std::span<const std::int64_t> first_of_row, std::int64_t rows,
+        std::int64_t columns)
+      : target(targets),
+        first(rows + 1),
+        row(target.size()),
+        first_of_column(columns + 1),
+        in_column(target.size()),
+        weight(target.size()) {
+    if (first_of_row.empty())
+      std::iota(first.begin(), first.end(), std::int64_t{0});
+    else
+      std::copy(first_of_row.begin(), first_of_row.end(), first.begin());
+    for (std::int64_t i = 0; i < rows; ++i) std::fill(row.begin() + first[i], row.begin() + first[i + 1], i);
+    for (std::int64_t t : target) ++first_of_column[t + 1];
+    std::partial_sum(first_of_column.begin(), first_of_column.end(), first_of_column.begin());
+    std::vector<std::int64_t> next(first_of_column.begin(), first_of_column.end() - 1);
+    for (std::int64_t p = 0; p < size(); ++p) in_column[next[target[p]]++] = p;
   }
+  std::int64_t size() const { return std::ssize(target); }
+  double of_row(std::int64_t i) const { return static_cast<double>(first[i + 1] - first[i]); }
 };
 
 // What every row needs beside the sums of its weights, and what the gradients need of it.
 struct Rows {
   const Packed &a, &b;
   std::span<const float> x, y;
-  std::span<const std::int64_t> target;
   std::int64_t dim;
   double scale, unit_tau;
-  std::vector<double> weight;  // of the row's positive pair
+  Pairs pairs;
 
-  // The losses of at most kTileRows rows [begin, end), whose sums are z exp(shift / tau).
+  // The losses of rows [begin, end), whose sums are z exp(shift / tau).
   double loss(std::int64_t begin, std::int64_t end, const double* z, const double* shift) {
-    double chords[kTileRows], sum = 0;
-    half_squared_chords(x.data() + begin * dim, &a.time[begin], end - begin, y.data(), b.time.data(),
-                        &target[begin], dim, scale, chords);
-    for (std::int64_t i = 0; i < end - begin; ++i) {
-      const PairDistance positive = pair_distance(chords[i]);
-      weight[begin + i] = positive.slope / unit_tau;
-      sum += (positive.squared - (shift ? shift[i] : 0)) / unit_tau + std::log(z[i]);
+    const std::int64_t from = pairs.first[begin], count = pairs.first[end] - from;
+    std::vector<double> chords(count);
+    half_squared_chords(x.data(), a.time.data(), &pairs.row[from], y.data(), b.time.data(),
+                        &pairs.target[from], count, dim, scale, chords.data());
+    double sum = 0;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const double log_z = std::log(z[i - begin]);
+      for (std::int64_t p = pairs.first[i]; p < pairs.first[i + 1]; ++p) {
+        const PairDistance positive = pair_distance(chords[p - from]);
+        pairs.weight[p] = positive.slope / unit_tau;
+        sum += (positive.squared - (shift ? shift[i - begin] : 0)) / unit_tau + log_z;
+      }
     }
     return sum;
   }
@@ -131,8 +151,12 @@ struct Rows {
   // From share * row_sums, the weighted sum of the columns; `sums` is scratch.
   void finish(std::int64_t row, double share, const double* row_sums, std::span<double> sums,
               std::span<float> grad_x) const {
-    if (row + kAhead < std::ssize(target)) b.request(target[row + kAhead]);
-    add_point(share, row_sums, weight[row], b.row(target[row]), dim + 1, sums.data());
+    for (std::int64_t p = pairs.first[row]; p < pairs.first[row + 1]; ++p) {
+      if (p + kAhead < pairs.size()) b.request(pairs.target[p + kAhead]);
+      add_point(share, row_sums, pairs.weight[p], b.row(pairs.target[p]), dim + 1, sums.data());
+      share = 1;
+      row_sums = sums.data();
+    }
     gradient_from_sums(sums.data(), x.data() + row * dim, a.time[row], dim, scale, grad_x.data() + row * dim);
   }
 };
@@ -141,16 +165,16 @@ struct Rows {
 template <class AddColumns>
 void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumns& add_columns) {
   const auto columns = static_cast<std::int64_t>(rows.b.time.size()), width = rows.dim + 1;
-  const Positives positives(rows.target, columns);
+  const Pairs& pairs = rows.pairs;
   parallel_ranges(columns, 64, [&](std::int64_t begin, std::int64_t end) {
     std::vector<double> sums((end - begin) * width);
     add_columns(begin, end, sums.data());
     for (std::int64_t j = begin; j < end; ++j) {
       double* of_column = &sums[(j - begin) * width];
-      for (std::int64_t at = positives.begin[j]; at < positives.begin[j + 1]; ++at) {
-        const std::int64_t row = positives.rows[at];
-        if (at + kAhead < std::ssize(positives.rows)) rows.a.request(positives.rows[at + kAhead]);
-        add_point(1, of_column, rows.weight[row], rows.a.row(row), width, of_column);
+      for (std::int64_t at = pairs.first_of_column[j]; at < pairs.first_of_column[j + 1]; ++at) {
+        const std::int64_t p = pairs.in_column[at];
+        if (at + kAhead < pairs.size()) rows.a.request(pairs.row[pairs.in_column[at + kAhead]]);
+        add_point(1, of_column, pairs.weight[p], rows.a.row(pairs.row[p]), width, of_column);
       }
       gradient_from_sums(of_column, rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
                          grad_y.data() + j * rows.dim);
@@ -172,7 +196,7 @@ double contrast_with_amx(Rows& rows, const WeightTable& table, std::span<float> 
   contrast.weight_sums(z);
   parallel_ranges(count, kTile, [&](std::int64_t begin, std::int64_t end) {
     tile_loss[begin / kTile] = rows.loss(begin, end, &z[begin], nullptr);
-    for (std::int64_t row = begin; row < end; ++row) share[row] = 1 / z[row];
+    for (std::int64_t row = begin; row < end; ++row) share[row] = rows.pairs.of_row(row) / z[row];
   });
   if (grad_x.empty()) return sum_of(tile_loss);
   contrast.gradients(share);
@@ -219,7 +243,7 @@ double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad
       const double unit =
           contrast_rows(shape, tile, columns, own.q, z, shift, with_grad ? own.row_sums.data() : nullptr);
       tile_loss[block] = rows.loss(begin, begin + in_tile, z, shift);
-      for (std::int64_t i = 0; i < in_tile; ++i) share[i] = unit / z[i];
+      for (std::int64_t i = 0; i < in_tile; ++i) share[i] = unit * rows.pairs.of_row(begin + i) / z[i];
       if (!with_grad) continue;
       columns->add(rows.a.row(begin), in_tile, share);
       for (std::int64_t i = 0; i < in_tile; ++i)
@@ -238,14 +262,16 @@ double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad
 
 double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
-                        std::span<float> grad_x, std::span<float> grad_y) {
+                        std::span<float> grad_x, std::span<float> grad_y,
+                        std::span<const std::int64_t> first) {
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / dim,
                      columns = static_cast<std::int64_t>(y.size()) / dim;
   const double scale = std::sqrt(curvature);
   const double unit_tau = tau * curvature;  // d^2 = acosh^2 / c
   const Packed a(x, dim, scale, count), b(y, dim, scale, ContrastShape{columns, dim + 1}.padded());
   if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
-  Rows rows{a, b, x, y, target, dim, scale, unit_tau, std::vector<double>(count)};
+  if (count == 0) std::fill(grad_y.begin(), grad_y.end(), 0.0f);
+  Rows rows{a, b, x, y, dim, scale, unit_tau, Pairs(target, first, count, columns)};
   const Tables tables(a, b, unit_tau);
   return tables.weights && has_amx_parts() ? contrast_with_amx(rows, *tables.weights, grad_x, grad_y)
                                            : contrast_by_tiles(rows, tables, grad_x, grad_y);

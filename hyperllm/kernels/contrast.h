@@ -9,10 +9,15 @@ namespace hyperllm::kernels {
 
 // For points x_i (rows) and y_j (columns) of the hyperboloid of curvature -c, given by their space
 // coordinates,
-//   loss_i = d^2(x_i, y_t(i)) / tau + log sum_j exp(-d^2(x_i, y_j) / tau),      result = sum_i loss_i.
+//   loss_it = d^2(x_i, y_t) / tau + log sum_j exp(-d^2(x_i, y_j) / tau),      result = the sum of the loss_it
 //
-// x: rows x dim, y: columns x dim, row-major; target: rows entries in [0, columns). grad_x and grad_y (same
-// shapes as x and y) are overwritten with the gradients of the result, or both empty to skip them. tau > 0.
+// over the targets t of every row i. A row that is the anchor of many pairs costs no more than one of a
+// single pair, but for its pairs themselves.
+//
+// x: rows x dim, y: columns x dim, row-major. target: entries in [0, columns), those of row i from first[i]
+// to before first[i + 1]: at least one each; without `first`, one each in the order of the rows. grad_x and
+// grad_y (same shapes as x and y) are overwritten with the gradients of the result, or both empty to skip
+// them. tau > 0.
 //
 // Three products over tiles of 64 rows, in one pass; per lane (contrast_lanes) 64 columns floats for the tile
 // and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
@@ -27,7 +32,8 @@ namespace hyperllm::kernels {
 // threads; instruction sets differ in the last digits. NaN inputs give a NaN result.
 double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
-                        std::span<float> grad_x, std::span<float> grad_y);
+                        std::span<float> grad_x, std::span<float> grad_y,
+                        std::span<const std::int64_t> first = {});
 
 // Parts of the rows (with AMX: of the columns) that run side by side, each with its own sums of the other
 // side: a function of the sizes only, so that partial sums are the same for any number of threads. More

@@ -41,19 +41,19 @@ HWY_ATTR double half_squared_chord(const float* x, const float* y, std::int64_t 
   return (square * (hn::GetLane(hn::SumOfLanes(d, chord)) + last_chord) - time * time) / 2;
 }
 
-HWY_ATTR void chords_of_rows(const float* x, const double* x_times, std::int64_t count, const float* y,
-                             const double* y_times, const std::int64_t* target, std::int64_t dim,
-                             double scale, double* chords) {
+HWY_ATTR void chords_of_pairs(const float* x, const double* x_times, const std::int64_t* row, const float* y,
+                              const double* y_times, const std::int64_t* target, std::int64_t count,
+                              std::int64_t dim, double scale, double* chords) {
   constexpr std::int64_t kAhead = 8;  // targets may lie anywhere
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (i + kAhead < count) {
-      const std::int64_t next = target[i + kAhead];
+  for (std::int64_t p = 0; p < count; ++p) {
+    if (p + kAhead < count) {
+      const std::int64_t next = target[p + kAhead];
       hwy::Prefetch(y_times + next);
       for (std::int64_t k = 0; k < dim; k += 16) hwy::Prefetch(y + next * dim + k);
       hwy::Prefetch(y + next * dim + dim - 1);
     }
-    const std::int64_t t = target[i];
-    chords[i] = half_squared_chord(x + i * dim, y + t * dim, dim, x_times[i] + y_times[t], scale);
+    const std::int64_t i = row[p], t = target[p];
+    chords[p] = half_squared_chord(x + i * dim, y + t * dim, dim, x_times[i] + y_times[t], scale);
   }
 }
 
@@ -81,7 +81,7 @@ HWY_AFTER_NAMESPACE();
 namespace hyperllm::kernels {
 
 HWY_EXPORT(times_of_rows);
-HWY_EXPORT(chords_of_rows);
+HWY_EXPORT(chords_of_pairs);
 HWY_EXPORT(add_rows);
 HWY_EXPORT(gradient_of_row);
 
@@ -89,10 +89,10 @@ void time_coordinates(const float* x, std::int64_t count, std::int64_t dim, doub
   HWY_DYNAMIC_DISPATCH(times_of_rows)(x, count, dim, scale, times);
 }
 
-void half_squared_chords(const float* x, const double* x_times, std::int64_t count, const float* y,
-                         const double* y_times, const std::int64_t* target, std::int64_t dim, double scale,
-                         double* chords) {
-  HWY_DYNAMIC_DISPATCH(chords_of_rows)(x, x_times, count, y, y_times, target, dim, scale, chords);
+void half_squared_chords(const float* x, const double* x_times, const std::int64_t* row, const float* y,
+                         const double* y_times, const std::int64_t* target, std::int64_t count,
+                         std::int64_t dim, double scale, double* chords) {
+  HWY_DYNAMIC_DISPATCH(chords_of_pairs)(x, x_times, row, y, y_times, target, count, dim, scale, chords);
 }
 
 void add_point(double share, const double* from, double weight, const float* point, std::int64_t width,

@@ -23,11 +23,11 @@ inline PairDistance pair_distance(double t) {
 // times[i]: of the scaled point i of x, count x dim.
 void time_coordinates(const float* x, std::int64_t count, std::int64_t dim, double scale, double* times);
 
-// chords[i] = v - 1 of x_i and y_target(i), from their times too. The difference of the times is rebuilt from
-// the space parts, so that close pairs far from the origin keep their digits.
-void half_squared_chords(const float* x, const double* x_times, std::int64_t count, const float* y,
-                         const double* y_times, const std::int64_t* target, std::int64_t dim, double scale,
-                         double* chords);
+// chords[p] = v - 1 of x_row(p) and y_target(p) for `count` pairs, from their times too. The difference of
+// the times is rebuilt from the space parts, so that close pairs far from the origin keep their digits.
+void half_squared_chords(const float* x, const double* x_times, const std::int64_t* row, const float* y,
+                         const double* y_times, const std::int64_t* target, std::int64_t count,
+                         std::int64_t dim, double scale, double* chords);
 
 // sums[k] = share * from[k] + weight * point[k] of `width` coordinates; sums may be from.
 void add_point(double share, const double* from, double weight, const float* point, std::int64_t width,

@@ -39,10 +39,12 @@ struct Triplets {
 torch::Tensor triplet_hinge(const torch::Tensor& h, const Triplets& triplets, double margin,
                             Curvature curvature);
 
-// (16): sum_i of -log softmax_j(-d^2(x_i, y_j) / tau) at j = target_i. x: rows x dim, y: columns x dim, space
-// coordinates. First derivatives only.
+// (16): sum of -log softmax_j(-d^2(x_i, y_j) / tau) at j = t over the targets t of every row i. x: rows x
+// dim, y: columns x dim, space coordinates. Row i has the targets from first[i] to before first[i + 1], at
+// least one; without `first` each has one. First derivatives only.
 torch::Tensor softmax_contrast(const torch::Tensor& x, const torch::Tensor& y,
-                               const std::vector<std::int64_t>& target, Curvature curvature, double tau);
+                               const std::vector<std::int64_t>& target, Curvature curvature, double tau,
+                               const std::vector<std::int64_t>& first = {});
 
 // The Poincare ball, so that every operation above serves it through its isometry to the Lorentz model:
 // tangent vectors at the origin to points of the ball (|v| capped at max_radius) and back, and points of the

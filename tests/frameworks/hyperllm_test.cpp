@@ -100,9 +100,10 @@ class HyperLlmTest : public ::testing::Test {
   const Tensor h_ = backbone_->encode(e_, user_item_);
   const Tensor h_tag_ = backbone_->encode(torch::cat({e_.narrow(0, kUsers, kItems), e_tag_}), tag_graph_);
   // Nodes of the user-item graph: users 0 to 5, items 6 to 13. Of the tag graph: items 0 to 7, tags 8 to 13.
-  const Batch batch_ = {{{0, 1, 5}, {6, 9, 13}, {7, 8, 12}},
-                        {{10, 11, 12}, {1, 5, 0}, {0, 2, 3}},
-                        {{8, 9, 12}, {10, 12, 9}, {12, 8, 8}}};
+  // Anchors in no order, and some more than once.
+  const Batch batch_ = {{{5, 0, 1, 0}, {13, 6, 9, 8}, {12, 7, 8, 10}},
+                        {{12, 11, 10, 12}, {0, 5, 1, 3}, {3, 2, 0, 6}},
+                        {{12, 8, 9, 8}, {9, 10, 12, 11}, {8, 12, 8, 13}}};
   HyperLlmOptions options_;
 };
 

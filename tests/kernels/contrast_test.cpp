@@ -81,6 +81,18 @@ TEST(Contrast, PaddingCountsForNothing) {
   }
 }
 
+// A batch may hold no pair of a kind.
+TEST(Contrast, WithoutRowsLossAndGradientsAreZero) {
+  const std::int64_t columns = 30, dim = 5;
+  const Floats y = test::random_points(columns, dim, 1, 1, 2);
+  const std::vector<std::int64_t> none, first = {0};
+  for (const auto& of_rows : {none, first}) {
+    Floats gy(y.size(), 1.0f);
+    EXPECT_EQ(softmax_contrast({}, y, none, dim, 1, 0.5, {}, gy, of_rows), 0);
+    EXPECT_EQ(gy, Floats(y.size(), 0.0f));
+  }
+}
+
 // The missing rows of the last tile must stay harmless where tau is so small that 2^(v / tau) overflows off
 // the manifold, to infinity or NaN for some tau.
 TEST(Contrast, ShortTilesStayFiniteForSmallTau) {

@@ -150,6 +150,32 @@ TEST_P(Fused, SoftmaxContrastOfClusters) {
     }
 }
 
+// A row of several targets counts as that many rows of one each.
+TEST_P(Fused, SoftmaxContrastOfRowsWithManyTargets) {
+  const std::int64_t rows = 200, columns = 70, dim = 7;
+  std::vector<std::int64_t> first = {0};
+  for (std::int64_t i = 0; i < rows; ++i)
+    first.push_back(first.back() + (i == 100 ? 150 : 1 + i % 3));  // one row has more than a tile holds
+  const auto target = test::random_targets(first.back(), columns, 3);
+  for (double radius : {1.5, 3.0})
+    for (double tau : {0.2, 0.5}) {
+      SCOPED_TRACE("radius " + std::to_string(radius) + " tau " + std::to_string(tau));
+      const Pair x(points(rows, dim, c, radius, 1)), y(points(columns, dim, c, radius, 2));
+      const Tensor actual = softmax_contrast(x.kernel, y.kernel, target, Curvature(c), tau / c, first);
+      std::vector<std::int64_t> row;
+      for (std::int64_t i = 0; i < rows; ++i) row.insert(row.end(), first[i + 1] - first[i], i);
+      const Tensor expected = softmax_contrast(x.exact.index_select(0, torch::tensor(row)), y.exact, target,
+                                               Curvature(c), tau / c);
+      EXPECT_LT(relative_error(actual, expected), 1e-6);
+      const Tensor grouped = softmax_contrast(x.exact, y.exact, target, Curvature(c), tau / c, first);
+      EXPECT_LT(relative_error(grouped, expected), 1e-12);
+      actual.backward();
+      expected.backward();
+      EXPECT_LT(relative_error(x.kernel.grad(), x.exact.grad()), 1e-5);
+      EXPECT_LT(relative_error(y.kernel.grad(), y.exact.grad()), 1e-5);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Curvatures, Fused, ::testing::Values(0.5, 1.0, 2.0));
 
 TEST(SoftmaxContrast, OneColumnHasNoLoss) {
