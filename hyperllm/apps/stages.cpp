@@ -202,15 +202,15 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     return {metrics::per_user_path(options_.run, options_.split),
             metrics::evaluation_path(options_.run, options_.split)};
   }
-  void run(const Context& context, std::ostream&) override {
+  void run(const Context& context, std::ostream& out) override {
     const auto result = stages::evaluate::run(options_, context);
     std::string line;
     for (const auto& [name, value] : result.evaluation.metrics) {
       char text[64];
-      std::snprintf(text, sizeof text, "%s%s %.4f", line.empty() ? "   " : ", ", name.c_str(), value);
+      std::snprintf(text, sizeof text, "%s%s %.4f", line.empty() ? "" : ", ", name.c_str(), value);
       line += text;
     }
-    context.info(line);
+    out << line << '\n';
   }
 };
 

@@ -118,6 +118,12 @@ TEST_F(EndToEnd, WholeRecipeThenUpToDateThenRecommendations) {
   EXPECT_NE(third.err.find("== evaluate ease\n"), std::string::npos) << third.err;
   EXPECT_NE(third.err.find("== train hgcf: up to date"), std::string::npos) << third.err;
 
+  const Finished metrics =
+      run(place, {"--quiet", "evaluate", "--dataset", "out/data/tiny", "--run", "out/runs/softmax"});
+  EXPECT_EQ(metrics.status, 0) << metrics.err;
+  EXPECT_EQ(metrics.err, "");
+  EXPECT_TRUE(metrics.out.starts_with("recall@10 0.")) << metrics.out;
+
   const Finished films = run(place, {"recommend", "--dataset", "out/data/tiny", "--run", "out/runs/softmax",
                                      "--users", "u4", "--k", "3"});
   EXPECT_EQ(films.status, 0) << films.err;
