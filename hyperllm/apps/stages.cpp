@@ -1,6 +1,7 @@
 // The one place that knows every stage: how each is called and which files it reads and writes.
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include "hyperllm/apps/stage.h"
 #include "hyperllm/artifact/manifest.h"
@@ -204,13 +205,14 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
   }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::evaluate::run(options_, context);
-    std::string line;
+    out << options_.run.string() << ", " << options_.split << ":";
+    const char* before = " ";
     for (const auto& [name, value] : result.evaluation.metrics) {
       char text[64];
-      std::snprintf(text, sizeof text, "%s%s %.4f", line.empty() ? "" : ", ", name.c_str(), value);
-      line += text;
+      std::snprintf(text, sizeof text, "%s%s %.4f", std::exchange(before, ", "), name.c_str(), value);
+      out << text;
     }
-    out << line << '\n';
+    out << std::endl;  // at once: in a recipe the next run may take long
   }
 };
 

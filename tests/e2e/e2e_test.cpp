@@ -122,7 +122,7 @@ TEST_F(EndToEnd, WholeRecipeThenUpToDateThenRecommendations) {
       run(place, {"--quiet", "evaluate", "--dataset", "out/data/tiny", "--run", "out/runs/softmax"});
   EXPECT_EQ(metrics.status, 0) << metrics.err;
   EXPECT_EQ(metrics.err, "");
-  EXPECT_TRUE(metrics.out.starts_with("recall@10 0.")) << metrics.out;
+  EXPECT_TRUE(metrics.out.starts_with("out/runs/softmax, test: recall@10 0.")) << metrics.out;
 
   const Finished films = run(place, {"recommend", "--dataset", "out/data/tiny", "--run", "out/runs/softmax",
                                      "--users", "u4", "--k", "3"});
