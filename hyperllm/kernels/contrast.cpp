@@ -98,7 +98,7 @@ struct Pairs {
   std::span<const std::int64_t> target;
   std::vector<std::int64_t> first, row;                  // of each row; of each pair
   std::vector<std::int64_t> first_of_column, in_column;  // the latter: pairs
-  std::vector<double> weight;
+  std::vector<double> weight;                            // dloss/dv of each pair
 
   Pairs(std::span<const std::int64_t> targets, std::span<const std::int64_t> first_of_row, std::int64_t rows,
         std::int64_t columns)
@@ -270,7 +270,10 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
   const double unit_tau = tau * curvature;  // d^2 = acosh^2 / c
   const Packed a(x, dim, scale, count), b(y, dim, scale, ContrastShape{columns, dim + 1}.padded());
   if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
-  if (count == 0) std::fill(grad_y.begin(), grad_y.end(), 0.0f);
+  if (count == 0) {
+    std::fill(grad_y.begin(), grad_y.end(), 0.0f);
+    return 0;
+  }
   Rows rows{a, b, x, y, dim, scale, unit_tau, Pairs(target, first, count, columns)};
   const Tables tables(a, b, unit_tau);
   return tables.weights && has_amx_parts() ? contrast_with_amx(rows, *tables.weights, grad_x, grad_y)
