@@ -93,33 +93,35 @@ struct Tile {
         rows(q + shape.padded() * kTileRows) {}
 };
 
-// The positive pairs, ordered by row, and for each column those that it is in.
+// The positive pairs, ordered by row.
 struct Pairs {
   std::span<const std::int64_t> target;
-  std::vector<std::int64_t> first, row;                  // of each row; of each pair
-  std::vector<std::int64_t> first_of_column, in_column;  // the latter: pairs
-  std::vector<double> weight;                            // dloss/dv of each pair
+  std::vector<std::int64_t> first, row;  // of each row; of each pair
+  std::vector<double> weight;            // dloss/dv of each pair
 
-  Pairs(std::span<const std::int64_t> targets, std::span<const std::int64_t> first_of_row, std::int64_t rows,
-        std::int64_t columns)
-      : target(targets),
-        first(rows + 1),
-        row(target.size()),
-        first_of_column(columns + 1),
-        in_column(target.size()),
-        weight(target.size()) {
+  Pairs(std::span<const std::int64_t> targets, std::span<const std::int64_t> first_of_row, std::int64_t rows)
+      : target(targets), first(rows + 1), row(target.size()), weight(target.size()) {
     if (first_of_row.empty())
       std::iota(first.begin(), first.end(), std::int64_t{0});
     else
       std::copy(first_of_row.begin(), first_of_row.end(), first.begin());
     for (std::int64_t i = 0; i < rows; ++i) std::fill(row.begin() + first[i], row.begin() + first[i + 1], i);
-    for (std::int64_t t : target) ++first_of_column[t + 1];
-    std::partial_sum(first_of_column.begin(), first_of_column.end(), first_of_column.begin());
-    std::vector<std::int64_t> next(first_of_column.begin(), first_of_column.end() - 1);
-    for (std::int64_t p = 0; p < size(); ++p) in_column[next[target[p]]++] = p;
   }
   std::int64_t size() const { return std::ssize(target); }
   double of_row(std::int64_t i) const { return static_cast<double>(first[i + 1] - first[i]); }
+};
+
+// The pairs of each column, in order.
+struct PairsOfColumns {
+  std::vector<std::int64_t> begin, pairs;
+
+  PairsOfColumns(std::span<const std::int64_t> target, std::int64_t columns)
+      : begin(columns + 1), pairs(target.size()) {
+    for (std::int64_t t : target) ++begin[t + 1];
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    std::vector<std::int64_t> next(begin.begin(), begin.end() - 1);
+    for (std::size_t p = 0; p < target.size(); ++p) pairs[next[target[p]]++] = static_cast<std::int64_t>(p);
+  }
 };
 
 // What every row needs beside the sums of its weights, and what the gradients need of it.
@@ -161,19 +163,20 @@ struct Rows {
   }
 };
 
-// add_columns(begin, end, sums) adds the weighted sums of the rows.
-template <class AddColumns>
-void finish_columns(const Rows& rows, std::span<float> grad_y, const AddColumns& add_columns) {
+// sum_columns(begin, end, sums) puts the weighted sums of the rows in the place of zeros.
+template <class SumColumns>
+void finish_columns(const Rows& rows, std::span<float> grad_y, const SumColumns& sum_columns) {
   const auto columns = static_cast<std::int64_t>(rows.b.time.size()), width = rows.dim + 1;
   const Pairs& pairs = rows.pairs;
+  const PairsOfColumns of_columns(pairs.target, columns);
   parallel_ranges(columns, 64, [&](std::int64_t begin, std::int64_t end) {
     std::vector<double> sums((end - begin) * width);
-    add_columns(begin, end, sums.data());
+    sum_columns(begin, end, sums.data());
     for (std::int64_t j = begin; j < end; ++j) {
       double* of_column = &sums[(j - begin) * width];
-      for (std::int64_t at = pairs.first_of_column[j]; at < pairs.first_of_column[j + 1]; ++at) {
-        const std::int64_t p = pairs.in_column[at];
-        if (at + kAhead < pairs.size()) rows.a.request(pairs.row[pairs.in_column[at + kAhead]]);
+      for (std::int64_t at = of_columns.begin[j]; at < of_columns.begin[j + 1]; ++at) {
+        const std::int64_t p = of_columns.pairs[at];
+        if (at + kAhead < pairs.size()) rows.a.request(pairs.row[of_columns.pairs[at + kAhead]]);
         add_point(1, of_column, pairs.weight[p], rows.a.row(pairs.row[p]), width, of_column);
       }
       gradient_from_sums(of_column, rows.y.data() + j * rows.dim, rows.b.time[j], rows.dim, rows.scale,
@@ -274,7 +277,7 @@ double softmax_contrast(std::span<const float> x, std::span<const float> y,
     std::fill(grad_y.begin(), grad_y.end(), 0.0f);
     return 0;
   }
-  Rows rows{a, b, x, y, dim, scale, unit_tau, Pairs(target, first, count, columns)};
+  Rows rows{a, b, x, y, dim, scale, unit_tau, Pairs(target, first, count)};
   const Tables tables(a, b, unit_tau);
   return tables.weights && has_amx_parts() ? contrast_with_amx(rows, *tables.weights, grad_x, grad_y)
                                            : contrast_by_tiles(rows, tables, grad_x, grad_y);
