@@ -38,7 +38,9 @@ std::string flag_name(const std::string& field) {
 std::string help_text(const Field& field) {
   std::string text = field.help;
   for (std::size_t i = 0; i < field.choices.size(); ++i) text += (i ? ", " : " (one of ") + field.choices[i];
-  return field.choices.empty() ? text : text + ")";
+  if (!field.choices.empty()) return text + ")";
+  const std::string range = range_text(field.range);
+  return range.empty() ? text : text + " (" + range + ")";
 }
 
 const char* type_name(const Field& field) {

@@ -58,7 +58,7 @@ class Planner {
     layout.insert({{"dataset", dataset}, {"output", folder}});
     add("train", "train " + name, layout, {train(), table});
     add("evaluate", "evaluate " + name, {{"dataset", dataset}, {"run", folder}}, {evaluate()});
-    folders_ += (folders_.empty() ? "" : ",") + folder;
+    folders_ += (folders_.empty() ? "" : ",") + escape_entry(folder);
   }
 
   void add(const std::string& stage, std::string title, const Layout& layout, const Tables& tables) {

@@ -181,10 +181,8 @@ class Reader {
       const RecipeValue entry = value(key, node);
       if (entry.kind != Kind::kText && entry.kind != Kind::kWhole)
         refuse(entry.where, "'" + key + "': a list may hold texts or whole numbers.");
-      if (entry.text.find(',') != std::string::npos)
-        refuse(entry.where, "'" + key + "': an entry of a list must not contain a comma.");
       if (entry.kind == Kind::kText) result.kind = Kind::kTexts;
-      result.text += (result.text.empty() ? "" : ",") + entry.text;
+      result.text += (result.text.empty() ? "" : ",") + escape_entry(entry.text);
     }
     if (array.empty()) result.kind = Kind::kUntyped;
   }

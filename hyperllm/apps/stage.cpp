@@ -1,7 +1,6 @@
 #include "hyperllm/apps/stage.h"
 
 #include <algorithm>
-#include <set>
 
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
@@ -9,34 +8,19 @@
 namespace hyperllm::apps {
 namespace {
 
-// Options that decide how, never what: they are no part of a manifest.
-bool decides_result(const Field& field) {
-  static const std::set<std::string> how = {"resume",
-                                            "checkpoint_seconds",
-                                            "memory_limit",
-                                            "api_key_env",
-                                            "base_url",
-                                            "store",
-                                            "concurrency",
-                                            "requests_per_minute",
-                                            "tokens_per_minute",
-                                            "timeout_seconds",
-                                            "tries",
-                                            "budget",
-                                            "input_price",
-                                            "output_price",
-                                            "retry_failed",
-                                            "local_context",
-                                            "dialect",
-                                            "import_batch",
-                                            "export_batch"};
-  return !how.contains(field.name);
-}
-
 artifact::Manifest manifest_of(const std::string& stage, StageCall& call, Files outputs) {
   FieldList fields = call.fields();
-  std::erase_if(fields, [](const Field& field) { return !decides_result(field); });
+  std::erase_if(fields, [](const Field& field) { return field.effect != Effect::kResult; });
   return artifact::make_manifest(stage, fields, call.inputs(), std::move(outputs));
+}
+
+// An action is a flag or a path; its default asks for nothing.
+bool asks_for_action(StageCall& call) {
+  const FieldList fields = call.fields();
+  return std::any_of(fields.begin(), fields.end(), [](const Field& field) {
+    const std::string value = field_text(field);
+    return field.effect == Effect::kAction && !value.empty() && value != "false";
+  });
 }
 
 }  // namespace
@@ -49,14 +33,21 @@ const Stage& find_stage(const std::vector<Stage>& stages, const std::string& nam
 }
 
 bool is_up_to_date(const std::string& stage, StageCall& call) {
-  return !call.manifest().empty() && artifact::up_to_date(manifest_of(stage, call, {}), call.manifest());
+  return !call.manifest().empty() && !asks_for_action(call) &&
+         artifact::up_to_date(manifest_of(stage, call, {}), call.manifest());
 }
 
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out) {
+  if (call.keeps_result() && is_up_to_date(stage, call)) {
+    context.info(stage + ": up to date");
+    return;
+  }
   for (const auto& manifest : call.builds_on()) artifact::require_made_from(manifest, call.built_from());
+  for (const auto& [manifest, folder] : call.needs_intact()) artifact::require_intact(manifest, folder);
   call.run(context, out);
-  if (!call.manifest().empty())
-    artifact::save_manifest(manifest_of(stage, call, call.outputs()), call.manifest());
+  if (call.manifest().empty()) return;
+  artifact::save_manifest(manifest_of(stage, call, call.outputs()), call.manifest());
+  call.ended();
 }
 
 }  // namespace hyperllm::apps

@@ -30,6 +30,16 @@ class StageCall {
   // others, a user's summary, embedding or model could hold what validation and test hide from it.
   virtual Files builds_on() const { return {}; }
   virtual Files built_from() const { return {}; }
+  // Manifests whose files under the named folder must be as they were written: a damaged model would answer
+  // all the same.
+  struct Written {
+    std::filesystem::path manifest, folder;
+  };
+  virtual std::vector<Written> needs_intact() const { return {}; }
+  // True if a result that is up to date is kept when the stage is called once more.
+  virtual bool keeps_result() const { return false; }
+  // After the manifest is written.
+  virtual void ended() {}
   // Results go to `out`, everything else through the context.
   virtual void run(const Context& context, std::ostream& out) = 0;
 };
@@ -46,11 +56,11 @@ const std::vector<Stage>& all_stages();
 // Throws kInvalidArgument if there is none.
 const Stage& find_stage(const std::vector<Stage>& stages, const std::string& name);
 
-// True if the call's manifest says that nothing has to be done.
+// True if the call's manifest says that nothing has to be done, and no option asks for an action.
 bool is_up_to_date(const std::string& stage, StageCall& call);
 
 // Runs the call, then writes its manifest. Throws kInvalidData before any work if it builds on results of
-// other interactions, and whatever the call throws.
+// other interactions or on damaged files, and whatever the call throws.
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out);
 
 }  // namespace hyperllm::apps

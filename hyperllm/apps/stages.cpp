@@ -58,6 +58,17 @@ Files files_in(const fs::path& folder, std::string_view suffix) {
   return files;
 }
 
+// The file of the model that a stage starts itself; empty if a server answers.
+fs::path local_model(const llm::ServerOptions& server) {
+  return server.llm == "local" ? fs::path(server.model) : fs::path();
+}
+
+// The datasets' tables of ids, or, where there are none, the interactions that hold the ids.
+Files id_files(const fs::path& dataset) {
+  Files files = existing(dataset, {"users.tsv", "items.tsv"});
+  return files.empty() ? files_in(dataset, ".train.inter") : files;
+}
+
 Files interaction_files(const fs::path& dataset) {
   Files files = files_in(dataset, ".inter");
   append(files, existing(dataset, {"users.tsv", "items.tsv"}));
@@ -95,6 +106,10 @@ class Extract : public CallOf<stages::extract::ExtractOptions> {
     const Files texts = existing(options_.dataset, {"items.jsonl"});
     append(files, texts);
     if (texts.empty() || options_.keep_tags) append(files, tags());
+    for (const fs::path& file :
+         {options_.llm.item_prompt, options_.llm.user_prompt, options_.llm.repair_prompt,
+          options_.llm.tag_rules, local_model(options_.llm.server)})
+      if (fs::is_regular_file(file)) files.push_back(file);
     return files;
   }
   Files outputs() const override {
@@ -140,6 +155,8 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
     } else {
       append(files, existing(options_.dataset, {"item_summaries.jsonl", "user_summaries.jsonl"}));
     }
+    if (const fs::path model = local_model(options_.openai.server); fs::is_regular_file(model))
+      files.push_back(model);
     return files;
   }
   Files outputs() const override { return existing(folder(), {"users.npy", "items.npy"}); }
@@ -173,9 +190,14 @@ class Train : public CallOf<stages::train::TrainOptions> {
     return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
   }
   Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
+  bool keeps_result() const override { return options_.resume; }
   void run(const Context& context, std::ostream&) override {
     result_ = stages::train::run(options_, context);
     ran_ = true;
+  }
+  void ended() override {
+    std::error_code ignored;  // one that stays is set aside by the next training
+    for (const fs::path& file : result_.checkpoints) fs::remove(file, ignored);
   }
 
  private:
@@ -194,6 +216,9 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     return files;
   }
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  std::vector<Written> needs_intact() const override {
+    return {{options_.run / "manifest.json", options_.run / "model"}};
+  }
   Files built_from() const override {
     Files files = files_in(options_.dataset, ".train.inter");
     append(files, files_in(options_.dataset, ".valid.inter"));
@@ -218,6 +243,12 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
 
 class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
  public:
+  // Rows of the model stand for users and items; with other ids they would be other people's answers.
+  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files built_from() const override { return id_files(options_.dataset); }
+  std::vector<Written> needs_intact() const override {
+    return {{options_.run / "manifest.json", options_.run / "model"}};
+  }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::recommend::run(options_, context);
     if (options_.output.empty()) out << result.text;

@@ -6,6 +6,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/base/hash.h"
+#include "hyperllm/base/json.h"
 
 namespace hyperllm::artifact {
 namespace {
@@ -57,7 +58,7 @@ void save_manifest(const Manifest& manifest, const std::filesystem::path& path) 
 
 bool up_to_date(const Manifest& manifest, const std::filesystem::path& path) {
   try {
-    const Json json = Json::parse(read_file(path));
+    const Json json = parse_json<Json>(read_file(path));
     // ordered_json compares the order of entries too; ours is always that of the stage's lists.
     return json.at("format") == kFormat && json.at("stage") == manifest.stage &&
            json.at("options") == options_json(manifest) && json.at("inputs") == hashes_of(manifest.inputs) &&
@@ -71,7 +72,7 @@ bool up_to_date(const Manifest& manifest, const std::filesystem::path& path) {
 
 void require_made_from(const std::filesystem::path& path, const std::vector<std::filesystem::path>& files) {
   if (!std::filesystem::exists(path)) return;
-  const Json json = Json::parse(read_file(path), nullptr, false);
+  const Json json = parse_json<Json>(read_file(path));
   if (!json.is_object() || !json.contains("inputs") || !json["inputs"].is_object()) return;
   for (const auto& [input, hash] : json["inputs"].items())
     for (const auto& file : files)
@@ -85,10 +86,25 @@ void require_made_from(const std::filesystem::path& path, const std::vector<std:
       }
 }
 
+void require_intact(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(path)) return;
+  const Json json = parse_json<Json>(read_file(path));
+  if (!json.is_object() || !json.contains("outputs") || !json["outputs"].is_object()) return;
+  for (const auto& [output, hash] : json["outputs"].items()) {
+    const std::filesystem::path written(output);
+    if (written.parent_path().filename() != folder.filename()) continue;
+    const std::filesystem::path file = folder / written.filename();
+    if (std::filesystem::exists(file) && hash == hash_file(file)) continue;
+    throw data_error(file.string(), 0, "",
+                     "it is not what " + path.string() + " says was written (damaged or replaced)",
+                     "Train the run again. If you replaced the file yourself, remove " + path.string() + ".");
+  }
+}
+
 std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path) {
   std::vector<std::filesystem::path> inputs;
   try {
-    const Json json = Json::parse(read_file(path));
+    const Json json = parse_json<Json>(read_file(path));
     const Json& recorded = json.at("inputs");
     if (!recorded.is_object()) return {};
     for (const auto& entry : recorded.items()) inputs.emplace_back(entry.key());

@@ -39,4 +39,9 @@ std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& 
 // readable manifest nothing is known, and nothing is refused.
 void require_made_from(const std::filesystem::path& path, const std::vector<std::filesystem::path>& files);
 
+// Refuses files that are no longer what their stage wrote: throws kInvalidData if the manifest at `path`
+// names an output that lies in a folder called as `folder` is, and the file of that name in `folder` is
+// missing or has another content. Without a readable manifest nothing is known, and nothing is refused.
+void require_intact(const std::filesystem::path& path, const std::filesystem::path& folder);
+
 }  // namespace hyperllm::artifact

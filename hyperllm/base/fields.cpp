@@ -33,14 +33,28 @@ std::string number_text(Number value) {
   return {buffer, result.ptr};
 }
 
-std::vector<std::string_view> split_list(std::string_view text) {
-  std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    parts.push_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  if (!text.empty()) parts.emplace_back();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escaped =
+        text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\');
+    if (escaped)
+      parts.back() += text[++i];
+    else if (text[i] == ',')
+      parts.emplace_back();
+    else
+      parts.back() += text[i];
   }
+  if (!parts.empty() && parts.back().empty()) parts.pop_back();
   return parts;
+}
+
+void check_range(const Field& field, double value, std::string_view text) {
+  const Range& range = field.range;
+  const bool inside =
+      (range.least_excluded ? value > range.least : value >= range.least) && value <= range.most;
+  if (!inside) reject(field, text, range_text(range));
 }
 
 std::string choices_text(const std::vector<std::string>& choices) {
@@ -62,16 +76,21 @@ void assign_field(const Field& field, std::string_view text) {
           if (text != "true" && text != "false") reject(field, text, "true or false");
           *target = text == "true";
         } else if constexpr (std::is_same_v<T, std::int64_t>) {
-          *target = parse_number<std::int64_t>(field, text, "a whole number");
+          const auto value = parse_number<std::int64_t>(field, text, "a whole number");
+          check_range(field, static_cast<double>(value), text);
+          *target = value;
         } else if constexpr (std::is_same_v<T, double>) {
-          *target = parse_number<double>(field, text, "a number");
+          const auto value = parse_number<double>(field, text, "a number");
+          check_range(field, value, text);
+          *target = value;
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-          target->clear();
-          for (std::string_view part : split_list(text)) target->emplace_back(part);
+          *target = split_list(text);
         } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
           std::vector<std::int64_t> values;
-          for (std::string_view part : split_list(text))
+          for (const std::string& part : split_list(text)) {
             values.push_back(parse_number<std::int64_t>(field, part, "whole numbers separated by commas"));
+            check_range(field, static_cast<double>(values.back()), part);
+          }
           *target = std::move(values);
         } else {
           *target = T(text);
@@ -92,9 +111,30 @@ const Field& find_field(const FieldList& fields, std::string_view name, std::str
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
-void check_choices(const FieldList& fields) {
-  for (const Field& field : fields)
-    if (!field.choices.empty()) assign_field(field, field_text(field));
+void check_fields(const FieldList& fields) {
+  for (const Field& field : fields) assign_field(field, field_text(field));
+}
+
+std::string range_text(const Range& range) {
+  // 1000000, not 1e+06
+  const auto text = [](double end) {
+    return end == std::floor(end) && std::abs(end) < 1e15 ? number_text(static_cast<std::int64_t>(end))
+                                                          : number_text(end);
+  };
+  const bool top = std::isfinite(range.most);
+  if (!std::isfinite(range.least)) return top ? "at most " + text(range.most) : "";
+  if (range.least_excluded)
+    return "above " + text(range.least) + (top ? ", at most " + text(range.most) : "");
+  return text(range.least) + (top ? " to " + text(range.most) : " or more");
+}
+
+std::string escape_entry(std::string_view entry) {
+  std::string text;
+  for (const char c : entry) {
+    if (c == ',' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
 }
 
 std::string field_text(const Field& field) {
@@ -114,7 +154,7 @@ std::string field_text(const Field& field) {
           for (const auto& value : *target) {
             if (!text.empty()) text += ",";
             if constexpr (std::is_same_v<T, std::vector<std::string>>)
-              text += value;
+              text += escape_entry(value);
             else
               text += number_text(value);
           }

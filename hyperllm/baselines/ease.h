@@ -15,8 +15,9 @@ struct EaseOptions {
   double lambda = 100;    // ridge penalty, > 0; larger for more interactions an item
   double memory_gib = 0;  // refuse to start above this; 0: what the machine has free
   FieldList fields() {
-    return {{"lambda", &lambda, "ridge penalty of EASE, above 0; try 50 to 1000"},
-            {"memory_gib", &memory_gib, "memory that EASE may take in GiB; 0 means what is free"}};
+    return {{"lambda", &lambda, "ridge penalty of EASE; try 50 to 1000", above(0, 1e12)},
+            {"memory_gib", &memory_gib, "memory that EASE may take in GiB; 0 means what is free",
+             within(0, 1e6), Effect::kHow}};
   }
 };
 

@@ -67,15 +67,7 @@ Judged judged(const Parsed<T>& parsed) {
 }
 
 void check(const ExtractionOptions& options, const Context& context) {
-  const auto need = [](bool holds, const char* what) {
-    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, what);
-  };
-  need(options.temperature >= 0, "option 'temperature': expected 0 or more");
-  need(options.max_tokens >= 16, "option 'max_tokens': expected 16 or more");
-  need(options.max_item_bytes >= 100, "option 'max_item_bytes': expected 100 or more");
-  need(options.max_user_items >= 1, "option 'max_user_items': expected 1 or more");
-  need(options.hub_share > 0 && options.hub_share <= 1,
-       "option 'hub_share': expected more than 0, at most 1");
+  check_fields(ExtractionOptions(options).fields());
   const auto known = known_languages();
   if (std::find(known.begin(), known.end(), folded(options.language)) == known.end())
     context.warn("replies are not checked for being in " + options.language +

@@ -11,12 +11,7 @@ namespace hyperllm::llm {
 namespace {
 
 void check(const ServerOptions& options) {
-  HYPERLLM_CHECK(options.concurrency >= 1 && options.concurrency <= 4096, ErrorCode::kInvalidArgument,
-                 "option 'concurrency': expected 1 to 4096, got " + std::to_string(options.concurrency));
-  HYPERLLM_CHECK(options.tries >= 1 && options.tries <= 100, ErrorCode::kInvalidArgument,
-                 "option 'tries': expected 1 to 100, got " + std::to_string(options.tries));
-  HYPERLLM_CHECK(options.timeout_seconds > 0, ErrorCode::kInvalidArgument,
-                 "option 'timeout_seconds': expected more than 0");
+  check_fields(ServerOptions(options).fields());
   HYPERLLM_CHECK(
       !options.model.empty() || options.dry_run, ErrorCode::kInvalidArgument,
       "option 'model': name the model that is to answer, such as --model gpt-4o-mini, or a GGUF file with "

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
@@ -53,8 +54,8 @@ class Run {
         users_(evaluation_users(valid_items, options.eval_users, options.seed)) {}
 
   Outcome go() {
-    if (options_.resume && std::filesystem::exists(options_.checkpoint)) {
-      restore();
+    if (const auto checkpoint = checkpoint_to_continue()) {
+      restore(*checkpoint);
     } else {
       const std::string bad = framework_.first_non_finite();
       HYPERLLM_CHECK(bad.empty(), ErrorCode::kNonFinite,
@@ -208,13 +209,34 @@ class Run {
     saved_at_ = Clock::now();
   }
 
-  void restore() {
-    const Checkpoint checkpoint = load_checkpoint(options_.checkpoint);
-    HYPERLLM_CHECK(
-        checkpoint.text("identity") == options_.identity, ErrorCode::kInvalidArgument,
-        options_.checkpoint.string() +
-            ": this checkpoint was made with other options or data. Give another output folder, or pass "
-            "--no-resume (in recipes resume = false) to start afresh.");
+  // None if this run starts afresh. Training that was begun with other options or on other data may have cost
+  // hours: what is left of it steps aside, it is not overwritten.
+  std::optional<Checkpoint> checkpoint_to_continue() const {
+    if (!options_.resume || !std::filesystem::exists(options_.checkpoint)) return std::nullopt;
+    Checkpoint checkpoint = load_checkpoint(options_.checkpoint);
+    if (checkpoint.text("identity") == options_.identity) return checkpoint;
+    const std::string kept = set_aside(options_.checkpoint);
+    if (std::filesystem::exists(options_.log)) set_aside(options_.log);
+    context_.warn(options_.checkpoint.string() +
+                  " is of training with other options or data that did not end; it is " + "kept as " + kept +
+                  ", and training starts afresh");
+    return std::nullopt;
+  }
+
+  // Renames the file to the first free NAME.aside, NAME.aside2, ...; returns that path.
+  static std::string set_aside(const std::filesystem::path& file) {
+    std::filesystem::path kept = file.string() + ".aside";
+    for (int number = 2; std::filesystem::exists(kept); ++number)
+      kept = file.string() + ".aside" + std::to_string(number);
+    std::error_code code;
+    std::filesystem::rename(file, kept, code);
+    HYPERLLM_CHECK(!code, ErrorCode::kIo,
+                   file.string() + ": cannot rename it to " + kept.string() + ": " + code.message() +
+                       ". Give another output folder.");
+    return kept.string();
+  }
+
+  void restore(const Checkpoint& checkpoint) {
     const auto restore_tensor = [&](const std::string& name, const torch::Tensor& target) {
       const torch::Tensor& stored = checkpoint.tensor(name);
       HYPERLLM_CHECK(

@@ -37,7 +37,7 @@ struct TrainerOptions {
   std::int64_t eval_users = 0;       // validate on so many users, the same ones each time; 0: all
   std::uint64_t seed = 1;            // draws them
   double checkpoint_seconds = 30;    // 0: after every epoch
-  bool resume = true;                // go on from `checkpoint` if it is there
+  bool resume = true;                // go on from `checkpoint` if it is there and of the same identity
   std::filesystem::path checkpoint;  // file
   std::filesystem::path log;         // JSON lines, one an evaluated epoch
   std::string task = "train";        // shown in progress
@@ -61,7 +61,8 @@ struct Outcome {
 // Trains until `epochs` or until `patience` runs out, then puts the parameters of the best epoch back. The
 // score is R@10 + R@20 + N@10 + N@20 on validation, ties go to the later epoch (both as in the released
 // code). Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
-// after writing a checkpoint, kInvalidArgument if the checkpoint belongs to other options.
+// after writing a checkpoint. A checkpoint of another identity is kept, with its log, under a name that ends
+// in .aside, and a warning says so.
 Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, const Sampler& sampler,
               manifold::Curvature curvature, const data::Csr& train_items, const data::Csr& valid_items,
               const TrainerOptions& options, const Context& context);

@@ -48,7 +48,7 @@ class Call : public StageCall {
               {"seed", &o.seed, "of everything random"},
               {"rate", &o.rate, "step"},
               {"shuffle", &o.shuffle, "order"},
-              {"resume", &o.resume, "go on"}};
+              {"resume", &o.resume, "go on", Effect::kHow}};
     if (stage_ == "evaluate")
       return {{"dataset", &o.dataset, "folder"}, {"run", &o.run, "folder"}, {"ks", &o.ks, "cut-offs"}};
     return {{"runs", &o.runs, "folders"}};

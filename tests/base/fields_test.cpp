@@ -54,9 +54,9 @@ TEST(Fields, UnknownKeyNamesTheNearest) {
 
 TEST(Fields, ChoicesHoldForOptionsFilledInByAProgram) {
   Options options;
-  check_choices(options.fields());
+  check_fields(options.fields());
   options.kind = "c";
-  EXPECT_EQ(message_of([&] { check_choices(options.fields()); }),
+  EXPECT_EQ(message_of([&] { check_fields(options.fields()); }),
             "option 'kind': expected one of a, b, got 'c'");
 }
 
@@ -71,6 +71,38 @@ TEST(Fields, WrongValuesAreRefused) {
             "option 'kind': expected one of a, b, got 'c'");
   EXPECT_EQ(message_of([&] { assign_field(fields[0], "yes"); }),
             "option 'flag': expected true or false, got 'yes'");
+}
+
+TEST(Fields, NumbersOutOfTheirRangeAreRefusedWithTheRange) {
+  std::int64_t dim = 49;
+  double rate = 0.5;
+  std::vector<std::int64_t> ks = {10};
+  const Field whole("dim", &dim, "", within(1, 4096)), share("rate", &rate, "", above(0, 1)),
+      list("ks", &ks, "", within(1, 1e6));
+  for (const char* text : {"0", "4097", "9223372036854775807", "-1"})
+    EXPECT_EQ(message_of([&] { assign_field(whole, text); }),
+              "option 'dim': expected 1 to 4096, got '" + std::string(text) + "'");
+  EXPECT_EQ(message_of([&] { assign_field(share, "0"); }),
+            "option 'rate': expected above 0, at most 1, got '0'");
+  EXPECT_EQ(message_of([&] { assign_field(list, "5,0"); }), "option 'ks': expected 1 to 1000000, got '0'");
+  EXPECT_EQ(dim, 49);
+  EXPECT_EQ(ks, (std::vector<std::int64_t>{10}));
+  assign_field(whole, "4096");
+  assign_field(share, "1");
+  dim = 5000;
+  EXPECT_EQ(message_of([&] { check_fields({whole}); }), "option 'dim': expected 1 to 4096, got '5000'");
+  EXPECT_EQ(range_text(at_least(0)), "0 or more");
+  EXPECT_EQ(range_text({}), "");
+}
+
+TEST(Fields, EntriesOfAListMayHoldCommas) {
+  std::vector<std::string> users;
+  const Field field("users", &users, "");
+  assign_field(field, R"(Smith\, John,a\\,b\c,d)");
+  EXPECT_EQ(users, (std::vector<std::string>{"Smith, John", "a\\", "b\\c", "d"}));
+  const std::vector<std::string> before = users;
+  assign_field(field, field_text(field));
+  EXPECT_EQ(users, before);
 }
 
 }  // namespace

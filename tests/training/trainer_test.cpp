@@ -229,16 +229,17 @@ TEST_F(TrainerTest, ALineThatIsNoObjectEndsTheLogThere) {
   EXPECT_EQ(lines(options_.log).size(), 13u);
 }
 
-TEST_F(TrainerTest, ACheckpointOfOtherOptionsIsRefusedAndKept) {
-  run(options_);
-  const std::string before = read_file(options_.checkpoint);
+TEST_F(TrainerTest, ACheckpointOfOtherOptionsIsKeptAside) {
+  const Result first = run(options_);
+  const std::string before = read_file(options_.checkpoint), log = read_file(options_.log);
   options_.identity = "other";
-  test::expect_error(ErrorCode::kInvalidArgument,
-                     {"a.safetensors", "other options or data", "another output folder", "--no-resume"},
-                     [&] { run(options_); });
-  EXPECT_EQ(read_file(options_.checkpoint), before);
+  expect_same(run(options_), first);
+  EXPECT_TRUE(read_file(options_.checkpoint.string() + ".aside") == before);
+  EXPECT_EQ(read_file(options_.log.string() + ".aside"), log);
   options_.resume = false;
   EXPECT_EQ(run(options_).outcome.epochs, 12);
+  EXPECT_FALSE(std::filesystem::exists(options_.checkpoint.string() + ".aside2"))
+      << "no resume, nothing kept";
 }
 
 TEST_F(TrainerTest, ADamagedCheckpointIsAnErrorNotAFreshStart) {

@@ -20,12 +20,13 @@ struct BenchOptions {
   FieldList fields() {
     return {
         {"dataset", &dataset, "dataset folder to estimate for; empty: made-up data of Amazon-Beauty's sizes"},
-        {"dim", &dim, "dimensions of the hyperbolic space, 1 to 4096"},
-        {"layers", &layers, "propagation steps, at least 1"},
-        {"batch_size", &batch_size, "user-item positives in a step, at least 1"},
-        {"epochs", &epochs, "epochs to estimate for, at least 1"},
-        {"contrast_rows", &contrast_rows, "rows of the contrast in a step; 0: all items"},
-        {"seconds", &seconds, "time for measuring each part, above 0"},
+        {"dim", &dim, "dimensions of the hyperbolic space", within(1, 4096)},
+        {"layers", &layers, "propagation steps", within(1, 100)},
+        {"batch_size", &batch_size, "user-item positives in a step", within(1, 1 << 24)},
+        {"epochs", &epochs, "epochs to estimate for", within(1, 1e6)},
+        {"contrast_rows", &contrast_rows, "rows of the contrast in a step; 0: all items",
+         within(0, 2147483647)},
+        {"seconds", &seconds, "time for measuring each part", above(0, 3600)},
         {"json", &json, "print JSON"}};
   }
 };

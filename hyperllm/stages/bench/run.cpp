@@ -16,17 +16,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-void check(const BenchOptions& options) {
-  const auto require = [](bool holds, const char* message) {
-    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, std::string("bench: ") + message);
-  };
-  require(options.dim >= 1 && options.dim <= 4096, "option 'dim': expected 1 to 4096");
-  require(options.layers >= 1 && options.batch_size >= 1 && options.epochs >= 1,
-          "options 'layers', 'batch_size' and 'epochs': expected at least 1");
-  require(options.contrast_rows >= 0, "option 'contrast_rows': expected 0 or more");
-  require(options.seconds > 0, "option 'seconds': expected a number above 0");
-}
-
 data::Synthetic load(const BenchOptions& options) {
   if (options.dataset.empty()) return data::make_synthetic({});
   data::Synthetic loaded;
@@ -135,7 +124,7 @@ std::string as_text(const BenchResult& r, const BenchOptions& options) {
 }  // namespace
 
 BenchResult run(const BenchOptions& options, const Context& context) {
-  check(options);
+  check_fields(BenchOptions(options).fields());
   at::set_num_threads(num_threads());
   BenchResult result;
   {

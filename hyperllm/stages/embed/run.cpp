@@ -21,24 +21,15 @@ struct Embeddings {
   artifact::Matrix users, items;
 };
 
-void check(const EmbedOptions& options) {
+void check(EmbedOptions options) {
+  check_fields(options.fields());
   const auto require = [](bool holds, const char* message) {
     HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, message);
   };
   require(!options.dataset.empty(), "option 'dataset': give the dataset folder");
-  require(options.encoder == "lsa" || options.encoder == "npy" || options.encoder == "openai",
-          "option 'encoder': expected lsa, npy or openai");
   require(
       options.name.find_first_of("/\\") == std::string::npos && options.name != "." && options.name != "..",
       "option 'name': expected the name of one folder, without / or \\");
-  require(options.dimension >= 1, "option 'dimension': expected 1 or more");
-  require(options.seed >= 0, "option 'seed': expected 0 or more");
-  require(options.min_df >= 1, "option 'min_df': expected 1 or more");
-  require(options.max_df > 0 && options.max_df <= 1, "option 'max_df': expected a share above 0, at most 1");
-  require(options.max_terms >= 0, "option 'max_terms': expected 0 or more");
-  require(options.singular_power >= 0 && options.singular_power <= 1,
-          "option 'singular_power': expected a number from 0 to 1");
-  require(options.openai.dimensions >= 0, "option 'dimensions': expected 0 or more");
   require(options.encoder != "npy" || !options.items_npy.empty(),
           "option 'items_npy': encoder npy needs a matrix with one row per item");
 }

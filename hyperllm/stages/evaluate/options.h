@@ -21,7 +21,7 @@ struct EvaluateOptions {
     return {{"dataset", &dataset, "dataset folder that `prepare` wrote"},
             {"run", &run, "run folder; its model/ is evaluated, the results are written beside it"},
             {"split", &split, "interactions to find", {"valid", "test"}},
-            {"ks", &ks, "cut-offs K, each at least 1"},
+            {"ks", &ks, "cut-offs K", within(1, 1e6)},
             {"metrics", &metrics, "any of recall, ndcg, precision, hit, mrr, map"},
             {"mask",
              &mask,

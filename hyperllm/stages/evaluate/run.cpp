@@ -18,7 +18,7 @@ constexpr std::size_t kUsersAtOnce = 4096;
 using Masks = std::vector<const data::Csr*>;
 
 void check_options(EvaluateOptions options) {
-  check_choices(options.fields());
+  check_fields(options.fields());
   HYPERLLM_CHECK(options.mask == "train" || options.split == "test", ErrorCode::kInvalidArgument,
                  "option 'mask': train+valid hides the very items that split valid looks for; use train");
   // The metrics' and Ks' own checks, before any work.

@@ -31,13 +31,15 @@ struct ExtractOptions {
          &deeper_categories,
          "category nodes below depth 3: fold them into level 3, or cut them off",
          {"fold", "cut"}},
-        {"min_items", &min_items, "drop brands, decades and key phrases of fewer items, 1 or more"},
-        {"phrases_per_item", &phrases_per_item, "key phrases picked for one item at most, 0: none"},
-        {"max_phrases", &max_phrases, "key phrases in all (those of most items stay), 0: none"},
-        {"phrase_max_share", &phrase_max_share,
-         "no key phrase occurs in more than this share of items, (0, 1]"},
+        {"min_items", &min_items, "drop brands, decades and key phrases of fewer items", within(1, 1e9)},
+        {"phrases_per_item", &phrases_per_item, "key phrases picked for one item at most, 0: none",
+         within(0, 10000)},
+        {"max_phrases", &max_phrases, "key phrases in all (those of most items stay), 0: none",
+         within(0, 1e9)},
+        {"phrase_max_share", &phrase_max_share, "no key phrase occurs in more than this share of items",
+         above(0, 1)},
         {"parent_share", &parent_share,
-         "a brand or key phrase lies below a tag that at least this share of its items carry, (0, 1]"},
+         "a brand or key phrase lies below a tag that at least this share of its items carry", above(0, 1)},
     };
     const FieldList asked = llm.fields();
     list.insert(list.end(), asked.begin(), asked.end());

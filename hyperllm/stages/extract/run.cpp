@@ -12,22 +12,10 @@
 namespace hyperllm::stages::extract {
 namespace {
 
-void check(const ExtractOptions& options) {
-  const auto require = [](bool holds, const char* message) {
-    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, message);
-  };
-  const auto is_share = [](double value) { return value > 0 && value <= 1; };
-  require(!options.dataset.empty(), "option 'dataset': give the folder that `prepare` wrote");
-  require(options.extractor == "catalog" || options.extractor == "llm",
-          "option 'extractor': expected catalog or llm");
-  require(options.deeper_categories == "fold" || options.deeper_categories == "cut",
-          "option 'deeper_categories': expected fold or cut");
-  require(options.min_items >= 1, "option 'min_items': expected 1 or more");
-  require(options.phrases_per_item >= 0, "option 'phrases_per_item': expected 0 or more");
-  require(options.max_phrases >= 0, "option 'max_phrases': expected 0 or more");
-  require(is_share(options.phrase_max_share),
-          "option 'phrase_max_share': expected a share above 0, at most 1");
-  require(is_share(options.parent_share), "option 'parent_share': expected a share above 0, at most 1");
+void check(ExtractOptions options) {
+  check_fields(options.fields());
+  HYPERLLM_CHECK(!options.dataset.empty(), ErrorCode::kInvalidArgument,
+                 "option 'dataset': give the folder that `prepare` wrote");
 }
 
 bool has_text(const data::ItemText& item) {

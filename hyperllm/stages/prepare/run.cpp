@@ -15,13 +15,9 @@ namespace fs = std::filesystem;
 using data::importers::RawInteractions;
 
 void check_choice(const PrepareOptions& options) {
-  PrepareOptions copy = options;
-  for (const Field& field : copy.fields())
-    if (!field.choices.empty()) assign_field(field, field_text(field));
+  check_fields(PrepareOptions(options).fields());
   HYPERLLM_CHECK(!options.output.empty(), ErrorCode::kInvalidArgument,
                  "output: give the dataset folder to write.");
-  HYPERLLM_CHECK(options.user_core >= 0 && options.item_core >= 0, ErrorCode::kInvalidArgument,
-                 "user_core and item_core must be 0 or more.");
   HYPERLLM_CHECK(options.name.find('/') == std::string::npos && !options.name.starts_with('.'),
                  ErrorCode::kInvalidArgument,
                  "name: '" + options.name + "' holds a '/' or begins with a dot. Give a plain name.");

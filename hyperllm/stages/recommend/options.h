@@ -25,7 +25,7 @@ struct RecommendOptions {
         {"run", &run, "run folder that holds model/"},
         {"users", &users, "users by the ids of your data, separated by commas"},
         {"all", &all, "every user of the dataset"},
-        {"k", &k, "items a user, at least 1"},
+        {"k", &k, "items a user", within(1, 1e6)},
         {"format", &format, "text to read, json for one JSON object a user and line", {"text", "json"}},
         {"exclude",
          &exclude,

@@ -18,9 +18,7 @@ namespace {
 constexpr std::size_t kUsersAtOnce = 4096;
 
 void check_options(RecommendOptions options) {
-  check_choices(options.fields());
-  HYPERLLM_CHECK(options.k >= 1, ErrorCode::kInvalidArgument,
-                 "option 'k': expected at least 1, got " + std::to_string(options.k));
+  check_fields(options.fields());
   HYPERLLM_CHECK(options.all != !options.users.empty(), ErrorCode::kInvalidArgument,
                  options.all ? "options 'users' and 'all' exclude each other; give one of them"
                              : "no user given; name some with 'users', or take 'all'");

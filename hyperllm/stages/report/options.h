@@ -29,11 +29,11 @@ struct ReportOptions {
          &format,
          "text, markdown, or tsv with full precision for programs",
          {"text", "markdown", "tsv"}},
-        {"digits", &digits, "digits after the point in text and markdown, 1 to 10"},
+        {"digits", &digits, "digits after the point in text and markdown", within(1, 10)},
         {"baseline", &baseline,
          "run folder (or NAME of seeds) that the others are tested against, user by user; empty: no test"},
-        {"resamples", &resamples, "bootstrap samples of the tests, at least 1"},
-        {"seed", &seed, "seed of the bootstrap, at least 0"},
+        {"resamples", &resamples, "bootstrap samples of the tests", within(1, 1e6)},
+        {"seed", &seed, "seed of the bootstrap", at_least(0)},
         {"output", &output, "file to write; empty: the text is returned"}};
   }
 };

@@ -14,16 +14,9 @@ namespace hyperllm::stages::report {
 namespace {
 
 void check_options(ReportOptions options) {
-  check_choices(options.fields());
-  const auto check = [](bool good, const std::string& message) {
-    HYPERLLM_CHECK(good, ErrorCode::kInvalidArgument, message);
-  };
-  check(!options.runs.empty(), "no run given; name at least one run folder");
-  check(options.digits >= 1 && options.digits <= 10,
-        "option 'digits': expected 1 to 10, got " + std::to_string(options.digits));
-  check(options.resamples >= 1,
-        "option 'resamples': expected at least 1, got " + std::to_string(options.resamples));
-  check(options.seed >= 0, "option 'seed': expected at least 0, got " + std::to_string(options.seed));
+  check_fields(options.fields());
+  HYPERLLM_CHECK(!options.runs.empty(), ErrorCode::kInvalidArgument,
+                 "no run given; name at least one run folder");
 }
 
 // All metrics are better when larger. With one row there is nothing to be best of.

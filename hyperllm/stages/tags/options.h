@@ -27,17 +27,17 @@ struct TagsOptions {
   FieldList fields() {
     FieldList list = {
         {"dataset", &dataset, "dataset folder with tags.tsv, tag_edges.tsv, tag_items.tsv"},
-        {"depth", &depth, "levels of the tree that are shown, 1 or more"},
-        {"children", &children, "children shown below a tag, 0: all"},
+        {"depth", &depth, "levels of the tree that are shown", within(1, 1000)},
+        {"children", &children, "children shown below a tag, 0: all", within(0, 1e9)},
         {"propose", &propose, "write pairs of tags that may be one into this file of rules, to be reviewed"},
-        {"spelling", &spelling, "propose pairs whose spellings are at least so alike, (0, 1]"},
+        {"spelling", &spelling, "propose pairs whose spellings are at least so alike", above(0, 1)},
         {"vectors", &vectors, "NumPy matrix with one row per line of tags.tsv: propose by meaning too"},
-        {"cosine", &cosine, "propose pairs whose vectors have at least this cosine, (0, 1]"},
+        {"cosine", &cosine, "propose pairs whose vectors have at least this cosine", above(0, 1)},
         {"rules", &rules,
          "tab-separated file (from, to, reason) of tags to merge, or to remove where `to` is empty"},
-        {"hub_share", &hub_share, "a tag on more than this share of items is a hub, (0, 1]"},
+        {"hub_share", &hub_share, "a tag on more than this share of items is a hub", above(0, 1)},
         {"drop_hubs", &drop_hubs, "drop hubs"},
-        {"min_items", &min_items, "drop tags of fewer items, 1: keep all"},
+        {"min_items", &min_items, "drop tags of fewer items, 1: keep all", within(1, 1e9)},
         {"write", &write, "write the cleaned tags into the dataset folder; otherwise only show them"},
     };
     const FieldList server = encoder.server.fields();  // a model named here embeds the tags

@@ -13,18 +13,10 @@
 namespace hyperllm::stages::tags {
 namespace {
 
-void check(const TagsOptions& options) {
-  const auto require = [](bool holds, const char* message) {
-    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, message);
-  };
-  const auto is_share = [](double value) { return value > 0 && value <= 1; };
-  require(!options.dataset.empty(), "option 'dataset': give the dataset folder");
-  require(options.depth >= 1, "option 'depth': expected 1 or more");
-  require(options.children >= 0, "option 'children': expected 0 or more");
-  require(is_share(options.spelling), "option 'spelling': expected a share above 0, at most 1");
-  require(is_share(options.cosine), "option 'cosine': expected a share above 0, at most 1");
-  require(is_share(options.hub_share), "option 'hub_share': expected a share above 0, at most 1");
-  require(options.min_items >= 1, "option 'min_items': expected 1 or more");
+void check(TagsOptions options) {
+  check_fields(options.fields());
+  HYPERLLM_CHECK(!options.dataset.empty(), ErrorCode::kInvalidArgument,
+                 "option 'dataset': give the dataset folder");
 }
 
 std::int64_t propose(const data::TagGraph& graph, std::span<const float> vectors, std::int64_t dimensions,

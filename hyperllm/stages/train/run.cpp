@@ -189,8 +189,10 @@ class Trainer {
     const Outcome outcome = fit(framework, phase, nullptr, "phase1.safetensors", "phase1.metrics.jsonl");
     start_ = framework.tangents();
     const std::int64_t users = data_.num_users(), items = data_.num_items();
-    save_rows(options_.output / "phase1" / "users.npy", start_.narrow(0, 0, users));
-    save_rows(options_.output / "phase1" / "items.npy", start_.narrow(0, users, items));
+    const fs::path folder = options_.output / "phase1";
+    save_rows(folder / "users.npy", start_.narrow(0, 0, users));
+    save_rows(folder / "items.npy", start_.narrow(0, users, items));
+    append_outputs({folder / "users.npy", folder / "items.npy"});
     if (last) finish(framework, outcome);
   }
 
@@ -298,7 +300,13 @@ class Trainer {
     timing_[phase.name] = {{"epochs", times.epochs},           {"steps", times.step_count},
                            {"evaluations", times.evaluations}, {"sampling_seconds", times.sampling},
                            {"step_seconds", times.steps},      {"evaluation_seconds", times.evaluation}};
+    append_outputs({options_.output / log});
+    result_.checkpoints.push_back(options_.output / checkpoint);
     return outcome;
+  }
+
+  void append_outputs(const std::vector<fs::path>& files) {
+    result_.outputs.insert(result_.outputs.end(), files.begin(), files.end());
   }
 
   static void save_rows(const fs::path& path, const torch::Tensor& rows) {
@@ -315,8 +323,8 @@ class Trainer {
     const frameworks::Representations best = framework.representations();
     retrieval::save_embeddings_model(model_folder(), retrieval::Geometry::kLorentz, options_.curvature,
                                      matrix(best.users), matrix(best.items));
-    result_.outputs = {model_folder() / "model.json", model_folder() / "users.npy",
-                       model_folder() / "items.npy"};
+    append_outputs(
+        {model_folder() / "model.json", model_folder() / "users.npy", model_folder() / "items.npy"});
     result_.best_epoch = outcome.best_epoch;
     result_.epochs = outcome.epochs;
     result_.valid = outcome.best;

@@ -4,10 +4,8 @@
 //   RUN/result.json               best epoch and its validation metrics; no time, no test metric
 //   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
 //   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
-//   RUN/checkpoint.safetensors, RUN/phase1.safetensors
-//   RUN/timing.json               seconds by purpose, planned and peak memory; the only file that differs
-//   between
-//                                 equal runs
+//   RUN/checkpoint.safetensors, RUN/phase1.safetensors   until the run has ended
+//   RUN/timing.json               seconds by purpose, planned and peak memory; differs between equal runs
 #pragma once
 
 #include <filesystem>
@@ -25,6 +23,7 @@ struct TrainResult {
   std::int64_t epochs = 0;
   std::vector<std::pair<std::string, double>> valid;  // metrics of the best epoch; empty for popular and ease
   std::vector<std::filesystem::path> inputs, outputs;
+  std::vector<std::filesystem::path> checkpoints;  // of use until the run's manifest is written
 };
 
 // Throws what the parts throw: kInvalidArgument, kInvalidData, kIo, kNonFinite, kInterrupted (all epochs done

@@ -24,10 +24,13 @@ artifact::Matrix read_rows(const std::filesystem::path& file, std::int64_t rows,
 }  // namespace
 
 void require_embeddings(const std::filesystem::path& folder) {
+  const std::string remedy =
+      folder.filename() == "phase1"
+          ? "Phase 1 of a run writes them: train " + folder.parent_path().string() + " again"
+          : "Run `hyperllm embed` first, or choose the variant base";
   for (const char* file : {"users.npy", "items.npy"})
     HYPERLLM_CHECK(std::filesystem::exists(folder / file), ErrorCode::kIo,
-                   (folder / file).string() +
-                       ": no such embeddings. Run `hyperllm embed` first, or choose the variant base.");
+                   (folder / file).string() + ": no such embeddings. " + remedy + ".");
 }
 
 std::int64_t semantic_columns(const std::filesystem::path& folder) {

@@ -180,17 +180,26 @@ TEST_F(TrainTest, AFinishedRunIsNotTrainedAgain) {
   EXPECT_EQ(files(folder_ / "run"), before);
 }
 
-TEST_F(TrainTest, OtherOptionsOrDataInTheSameFolderAreRefused) {
+TEST_F(TrainTest, ACheckpointOfOtherOptionsOrDataStepsAside) {
   run(options("base"), {});
+  const fs::path folder = folder_ / "run";
+  const auto before = files(folder);
   TrainOptions other = options("base");
   other.lr = 0.5;
-  fails(ErrorCode::kInvalidArgument, {"checkpoint.safetensors", "other options or data"}, other);
+  hyperllm::test::RecordingSink sink;
+  run(other, {&sink, {}});
+  ASSERT_EQ(sink.warnings.size(), 1u);
+  EXPECT_NE(sink.warnings[0].find("other options or data"), std::string::npos) << sink.warnings[0];
+  EXPECT_NE(sink.warnings[0].find("checkpoint.safetensors.aside,"), std::string::npos) << sink.warnings[0];
+  EXPECT_EQ(read_file(folder / "checkpoint.safetensors.aside"), before.at("checkpoint.safetensors"));
+  EXPECT_EQ(read_file(folder / "metrics.jsonl.aside"), before.at("metrics.jsonl"));
+  EXPECT_NE(files(folder).at("model/users.npy"), before.at("model/users.npy"));
+
   data_.train.item[0] = data_.train.item[0] == 0 ? 2 : 0;
   data::save_dataset(data_, folder_ / "planted");
-  fails(ErrorCode::kInvalidArgument, {"checkpoint.safetensors", "other options or data"}, options("base"));
-  TrainOptions afresh = options("base");
-  afresh.resume = false;
-  run(afresh, {});
+  run(other, {});
+  EXPECT_TRUE(fs::exists(folder / "checkpoint.safetensors.aside2")) << "nothing that was kept is overwritten";
+  EXPECT_EQ(read_file(folder / "checkpoint.safetensors.aside"), before.at("checkpoint.safetensors"));
 }
 
 TEST_F(TrainTest, AnUnknownModelSuggestsTheNearest) {
