@@ -74,7 +74,7 @@ FieldList TrainOptions::fields() {
       {"ease_lambda", &ease_lambda, "ridge penalty of EASE", above(0, 1e12)},
       {"resume", &resume, "go on from the run folder's checkpoints", Effect::kHow},
       {"checkpoint_seconds", &checkpoint_seconds, "seconds between checkpoints; 0: every epoch",
-       within(0, 1e6), Effect::kHow},
+       within(0, 1e9), Effect::kHow},
       {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left",
        within(0, 1e9), Effect::kHow},
   };

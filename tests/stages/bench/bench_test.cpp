@@ -94,7 +94,7 @@ TEST_F(Bench, BadOptionsAreNamed) {
   const auto fails = [&](const char* part, const std::function<void(BenchOptions&)>& spoil) {
     BenchOptions with = options();
     spoil(with);
-    test::expect_error(ErrorCode::kInvalidArgument, {"bench", part}, [&] { run(with, {}); });
+    test::expect_error(ErrorCode::kInvalidArgument, {"expected", part}, [&] { run(with, {}); });
   };
   fails("'dim'", [](BenchOptions& o) { o.dim = 0; });
   fails("'batch_size'", [](BenchOptions& o) { o.batch_size = 0; });

@@ -124,8 +124,8 @@ TEST_F(Evaluate, BadOptionsAreNamedBeforeAnyWork) {
     expect_error(ErrorCode::kInvalidArgument, parts, [&] { run(bad, {}); });
   };
   expect_bad({"did you mean 'ndcg'"}, [](auto& o) { o.metrics = {"ncdg"}; });
-  expect_bad({"K must be at least 1, got 0"}, [](auto& o) { o.ks = {10, 0}; });
-  expect_bad({"K must be at least 1, got -3"}, [](auto& o) { o.ks = {-3}; });
+  expect_bad({"'ks': expected 1 to 1000000, got '0'"}, [](auto& o) { o.ks = {10, 0}; });
+  expect_bad({"'ks': expected 1 to 1000000, got '-3'"}, [](auto& o) { o.ks = {-3}; });
   expect_bad({"no K given"}, [](auto& o) { o.ks = {}; });
   expect_bad({"option 'split'", "valid, test"}, [](auto& o) { o.split = "train"; });
   expect_bad({"option 'mask'"}, [](auto& o) { o.mask = "all"; });

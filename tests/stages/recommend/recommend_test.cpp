@@ -105,7 +105,7 @@ TEST_F(Recommend, BadOptions) {
   };
   expect_bad({"unknown user 'anne'; did you mean 'ann'?"}, [](auto& o) { o.users = {"bob", "anne"}; });
   expect_bad({"unknown user 'A2FRTTOX3K'", "ids such as 'ann'"}, [](auto& o) { o.users = {"A2FRTTOX3K"}; });
-  expect_bad({"option 'k'", "got 0"}, [](auto& o) { o.k = 0; });
+  expect_bad({"option 'k'", "got '0'"}, [](auto& o) { o.k = 0; });
   expect_bad({"no user given"}, [](auto& o) { o.users = {}; });
   expect_bad({"exclude each other"}, [](auto& o) { o.all = true; });
   expect_bad({"option 'format'", "text, json"}, [](auto& o) { o.format = "xml"; });

@@ -45,7 +45,7 @@ const Rule kRules[] = {
     {{"'batch_size'", "1 to 16777216"}, [](TrainOptions& o) { o.batch_size = 0; }},
     {{"'eval_users'", "0 to 2147483647"}, [](TrainOptions& o) { o.eval_users = -1; }},
     {{"'memory_limit'", "0 to 1000000000"}, [](TrainOptions& o) { o.memory_limit = -1; }},
-    {{"'checkpoint_seconds'", "0 to 1000000"}, [](TrainOptions& o) { o.checkpoint_seconds = -1; }},
+    {{"'checkpoint_seconds'", "0 to 1000000000"}, [](TrainOptions& o) { o.checkpoint_seconds = -1; }},
     {{"'lr'", "above 0"}, [](TrainOptions& o) { o.lr = 0; }},
     {{"'phase1_lr'", "finite"}, [](TrainOptions& o) { o.phase1_lr = kNaN; }},
     {{"without_meta has no phase 1", "leave out 'init_embeddings'"},
