@@ -3,6 +3,7 @@
 #include <array>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -169,7 +170,11 @@ net::HttpRequest post(const Server& server, std::string_view path, std::string b
   request.url += path;
   request.body = std::move(body);
   request.headers = {"Content-Type: application/json"};
-  if (!server.api_key.empty()) request.headers.push_back("Authorization: Bearer " + server.api_key);
+  if (!server.api_key.empty()) {
+    request.headers.push_back("Authorization: Bearer " + server.api_key);
+    request.secrets = {server.api_key, net::base64_of(server.api_key)};
+  }
+  request.ca_file = server.ca_file;
   request.timeout = server.timeout;
   return request;
 }

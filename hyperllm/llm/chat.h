@@ -14,7 +14,8 @@ namespace hyperllm::llm {
 struct Server {
   std::string base_url;  // with the version: http://localhost:8080/v1
   std::string model;
-  std::string api_key;  // sent as a bearer token if not empty
+  std::string api_key = {};  // sent as a bearer token if not empty
+  std::string ca_file = {};  // authorities to trust instead of the system's list
   std::chrono::milliseconds timeout{600000};
 };
 

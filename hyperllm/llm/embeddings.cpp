@@ -20,6 +20,9 @@ using nlohmann::json;
 
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t kChunk = 512;
+// Bounds of a reply: some 10,000 numbers a text at 25 bytes each.
+constexpr std::size_t kReplyBase = std::size_t{1} << 20, kReplyOfText = std::size_t{256} << 10;
+constexpr std::size_t kMostReply = std::size_t{256} << 20;
 
 // An embedding as a server writes it: a list of numbers, or base64. Empty if it is neither.
 std::vector<float> vector_of(const json& value) {
@@ -55,7 +58,10 @@ class EmbeddingJob : public Job {
     json body = {{"model", server_.model}, {"input", json::array()}, {"encoding_format", "float"}};
     for (const Ask& ask : asks) body["input"].push_back(ask.messages[0].content);
     if (options_.dimensions > 0) body["dimensions"] = options_.dimensions;
-    return post(server_, "/embeddings", body.dump(-1, ' ', false, json::error_handler_t::replace));
+    net::HttpRequest request =
+        post(server_, "/embeddings", body.dump(-1, ' ', false, json::error_handler_t::replace));
+    request.most_bytes = std::min(kMostReply, kReplyBase + asks.size() * kReplyOfText);
+    return request;
   }
 
   Answered read(std::span<const Ask> asks, std::string_view body) override {

@@ -6,9 +6,22 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/llm/probe.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
+
+void check_address(const std::string& url) {
+  const std::string shown = net::shown_url(url);
+  HYPERLLM_CHECK(
+      url.starts_with("http://") || url.starts_with("https://"), ErrorCode::kInvalidArgument,
+      "option 'base_url': '" + shown + "' does not say how to speak; write " +
+          (url.find("://") == std::string::npos ? "http://" + shown : "http://... or https://..."));
+  for (const char* end : {"/chat/completions", "/embeddings", "/completions", "/models"})
+    HYPERLLM_CHECK(!url.ends_with(end), ErrorCode::kInvalidArgument,
+                   "option 'base_url': '" + shown + "' names one service of the server; write " +
+                       shown.substr(0, shown.rfind(end)));
+}
 
 void check(const ServerOptions& options) {
   HYPERLLM_CHECK(options.concurrency >= 1 && options.concurrency <= 4096, ErrorCode::kInvalidArgument,
@@ -26,9 +39,36 @@ void check(const ServerOptions& options) {
       "option 'base_url': name a server, such as http://localhost:8080/v1 (llama-server), "
       "http://localhost:8000/v1 (vLLM), http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1, or "
       "choose --llm local");
+  if (options.llm != "local" && !options.base_url.empty()) check_address(options.base_url);
 }
 
 bool is_server_store(const std::string& where) { return where.find("://") != std::string::npos; }
+
+// Files with keys end in a line end. One inside would end the header and begin another.
+std::string key_from(const std::string& variable) {
+  const char* value = std::getenv(variable.c_str());
+  std::string_view key = value ? value : "";
+  const auto blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!key.empty() && blank(key.front())) key.remove_prefix(1);
+  while (!key.empty() && blank(key.back())) key.remove_suffix(1);
+  for (std::size_t i = 0; i < key.size(); ++i)
+    HYPERLLM_CHECK(static_cast<unsigned char>(key[i]) >= ' ' && key[i] != 0x7F, ErrorCode::kInvalidArgument,
+                   "the key in the environment variable " + variable +
+                       " has a control character, such as a "
+                       "line end, at letter " +
+                       std::to_string(i + 1) + ". Set it to the key alone.");
+  return std::string(key);
+}
+
+std::string authorities(const ServerOptions& options) {
+  std::pair<std::string, std::string> found = {"option 'ca_file'", options.ca_file};
+  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+    if (const char* value = std::getenv(name); value && found.second.empty())
+      found = {std::string("environment variable ") + name, value};
+  HYPERLLM_CHECK(found.second.empty() || std::filesystem::is_regular_file(found.second), ErrorCode::kIo,
+                 found.first + ": " + found.second + ": no such file");
+  return found.second;
+}
 
 }  // namespace
 
@@ -48,7 +88,8 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
   server_.model =
       options.llm == "local" ? std::filesystem::path(options.model).filename().string() : options.model;
   server_.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options.timeout_seconds * 1000));
-  if (const char* key = std::getenv(options.api_key_env.c_str())) server_.api_key = key;
+  server_.api_key = key_from(options.api_key_env);
+  server_.ca_file = authorities(options);
   const std::string where = store_path(options, folder);
   if (!options.dry_run || is_server_store(where) || std::filesystem::exists(where))
     store_ = CallStore::open(where);
@@ -73,7 +114,8 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
 Format Session::format(const std::string& wanted, const Sampling& sampling, const Context& context) {
   if (wanted != "auto") return Format{.dialect = dialect_named(wanted)};
   // A local server has a new port each time; the model's name says enough.
-  const std::string name = "format " + (local_ ? "local" : server_.base_url) + " " + server_.model;
+  const std::string name =
+      "format " + (local_ ? "local" : net::shown_url(server_.base_url)) + " " + server_.model;
   if (const std::string known = store_->fact(name); !known.empty()) return Format::parse(known);
   context.info("asking the server which form of structured output it enforces");
   const Probe probe = probe_format(server_, sampling, context);
