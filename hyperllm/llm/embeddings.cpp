@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/hash.h"
+#include "hyperllm/base/json.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/session.h"
 #include "hyperllm/llm/unicode.h"
 
@@ -25,13 +28,15 @@ constexpr std::size_t kReplyBase = std::size_t{1} << 20, kReplyOfText = std::siz
 constexpr std::size_t kMostReply = std::size_t{256} << 20;
 
 // An embedding as a server writes it: a list of numbers, or base64. Empty if it is neither.
-std::vector<float> vector_of(const json& value) {
-  if (value.is_string()) return floats_from_base64(value.get_ref<const std::string&>());
+std::vector<float> vector_of(const json* value) {
+  if (value && value->is_string()) return floats_from_base64(text_in(value));
   std::vector<float> out;
-  if (!value.is_array()) return out;
-  for (const json& number : value) {
+  if (!value || !value->is_array()) return out;
+  for (const json& number : *value) {
     if (!number.is_number()) return {};
-    out.push_back(number.get<float>());
+    const auto real = number.get<double>();
+    const bool fits = std::abs(real) <= std::numeric_limits<float>::max();
+    out.push_back(fits ? static_cast<float>(real) : std::numeric_limits<float>::infinity());
   }
   return out;
 }
@@ -65,22 +70,29 @@ class EmbeddingJob : public Job {
   }
 
   Answered read(std::span<const Ask> asks, std::string_view body) override {
-    const json reply = json::parse(body, nullptr, false);
-    const json data = reply.is_object() ? reply.value("data", json()) : json();
-    HYPERLLM_CHECK(data.is_array() && data.size() == asks.size(), ErrorCode::kInvalidData,
-                   "the server's reply does not hold one embedding for each text");
+    const json reply = parse_json(body);
+    if (reply.is_discarded()) throw malformed_reply("is not JSON", body);
+    const json* data = member(&reply, "data");
+    if (!data || !data->is_array() || data->size() != asks.size())
+      throw malformed_reply("does not hold one embedding for each text", body);
     Answered answered;
     answered.judged.resize(asks.size());
-    for (std::size_t i = 0; i < data.size(); ++i) {
-      HYPERLLM_CHECK(data[i].is_object(), ErrorCode::kInvalidData, "the server's reply holds no embeddings");
-      const auto index = data[i].value("index", i);
-      HYPERLLM_CHECK(index < asks.size(), ErrorCode::kInvalidData,
-                     "the server's reply numbers its embeddings wrongly");
-      answered.judged[index] = judge(vector_of(data[i].value("embedding", json())));
+    std::vector<bool> seen(asks.size());
+    double asked = 0;
+    for (std::size_t i = 0; i < data->size(); ++i) {
+      const json& entry = (*data)[i];
+      const json* told = member(&entry, "index");
+      // A vector in another text's place would stay there for good, so nothing is guessed.
+      const auto index = told && !told->is_null() ? whole_number(told) : static_cast<std::int64_t>(i);
+      if (!index || *index < 0 || *index >= static_cast<std::int64_t>(asks.size()) ||
+          seen[static_cast<std::size_t>(*index)])
+        throw malformed_reply("numbers its embeddings wrongly", body);
+      seen[static_cast<std::size_t>(*index)] = true;
+      answered.judged[static_cast<std::size_t>(*index)] = judge(vector_of(member(&entry, "embedding")));
+      asked += asks[i].prompt_tokens;
     }
-    const json usage = reply.value("usage", json());
-    if (usage.is_object()) answered.prompt_tokens = usage.value("prompt_tokens", std::int64_t{-1});
-    answered.completion_tokens = 0;
+    answered.prompt_tokens = believable(whole_number(member(member(&reply, "usage"), "prompt_tokens")), asked,
+                                        most_prompt_tokens(asked));
     return answered;
   }
 

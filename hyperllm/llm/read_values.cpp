@@ -43,6 +43,8 @@ std::int64_t believable(std::optional<std::int64_t> told, double estimate, doubl
   return static_cast<std::int64_t>(std::llround(estimate));
 }
 
+double most_prompt_tokens(double estimate) { return 8 * estimate + 10000; }
+
 std::string excerpt(std::string_view words, std::size_t most) {
   std::string out;
   bool gap = false;

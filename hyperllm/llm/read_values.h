@@ -23,6 +23,10 @@ std::optional<std::int64_t> whole_number(const nlohmann::json* value);
 // more than `most`. Servers count as they like, but no server may stop a budget from counting.
 std::int64_t believable(std::optional<std::int64_t> told, double estimate, double most);
 
+// The largest believable count for a prompt of so many tokens by our estimate: templates and repairs add
+// some.
+double most_prompt_tokens(double estimate);
+
 // Words of a server for people: on one line, without control characters, at most `most` bytes and "..." if
 // there was more.
 std::string excerpt(std::string_view words, std::size_t most);

@@ -6,6 +6,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/llm/probe.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
@@ -91,9 +92,11 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
   server_.api_key = key_from(options.api_key_env);
   server_.ca_file = authorities(options);
   const std::string where = store_path(options, folder);
-  if (!options.dry_run || is_server_store(where) || std::filesystem::exists(where))
-    store_ = CallStore::open(where);
-  if (options.dry_run) return;
+  if (options.dry_run) {
+    if (is_server_store(where) || std::filesystem::exists(where)) store_ = CallStore::open_to_read(where);
+    return;
+  }
+  store_ = CallStore::open(where);
   if (options.retry_failed) {
     const std::int64_t reopened = store_->reopen_dead();
     context.info(std::to_string(reopened) + " dead letters will be asked again");
@@ -126,7 +129,8 @@ Format Session::format(const std::string& wanted, const Sampling& sampling, cons
     context.warn(
         "the server enforces no JSON schema: replies depend on the prompt alone, expect more repairs");
   }
-  store_->set_fact(name, probe.format.text());
+  // Of a server that said nothing, nothing was learned that another run should know.
+  if (probe.spoke) store_->set_fact(name, probe.format.text());
   return probe.format;
 }
 
@@ -138,15 +142,23 @@ std::string report_text(const StoreReport& report) {
     text += fmt::format("{:<8}{:>10}{:>10}{:>12}{:>14}{:>8}{:>10}{:>10}{:>14}{:>14}{:>12.4f}\n", k.kind,
                         k.calls, k.done, k.first_try, k.after_repair, k.dead, k.pending, k.attempts,
                         k.prompt_tokens, k.completion_tokens, k.cost);
-  const auto list = [&](const char* title, const std::vector<std::pair<std::string, std::int64_t>>& lines) {
-    if (!lines.empty()) text += std::string("\n") + title + "\n";
-    for (const auto& [what, count] : lines) text += fmt::format("{:>8}  {}\n", count, what);
-  };
-  list("attempts that failed, by reason", report.problems);
-  list("put right without asking again", report.mended);
+  if (!report.problems.empty()) text += "\nattempts that failed, by kind\n";
+  for (const Reason& reason : report.problems) {
+    text += fmt::format("{:>8}  {}\n", reason.count, reason.kind);
+    // The text of a kind without names and numbers is its own example.
+    if (!reason.example.starts_with(reason.kind) || reason.example.size() > reason.kind.size() + 1)
+      text += fmt::format("          such as: {}\n", reason.example);
+  }
+  if (!report.mended.empty()) text += "\nput right without asking again\n";
+  for (const auto& [what, count] : report.mended) text += fmt::format("{:>8}  {}\n", count, what);
   if (!report.dead.empty()) text += "\ndead letters\n";
   for (const Failure& failure : report.dead)
-    text += fmt::format("  {} {}: {}\n", failure.kind, failure.subject, failure.problem);
+    text += fmt::format("  {} {}: {}\n", failure.kind, excerpt(failure.subject, 80),
+                        excerpt(failure.problem, 200));
+  std::int64_t dead = 0;
+  for (const KindReport& kind : report.kinds) dead += kind.dead;
+  if (dead > static_cast<std::int64_t>(report.dead.size()) && !report.dead.empty())
+    text += fmt::format("  and {} more\n", dead - static_cast<std::int64_t>(report.dead.size()));
   return text;
 }
 

@@ -128,6 +128,13 @@ std::vector<std::string> url_secrets(std::string_view url) {
   return secrets;
 }
 
+std::vector<std::string> url_passwords(std::string_view url) {
+  const std::string_view both = user_info(url);
+  const std::size_t colon = both.find(':');
+  if (colon == std::string_view::npos || colon + 1 == both.size()) return {};
+  return {std::string(both.substr(colon + 1)), percent_decoded(both.substr(colon + 1))};
+}
+
 std::string masked(std::string text, std::span<const std::string> secrets, bool answer) {
   for (const std::string& secret : secrets) mask(text, secret, answer);
   return text;
