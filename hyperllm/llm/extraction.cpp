@@ -13,6 +13,7 @@
 #include "hyperllm/llm/batch_file.h"
 #include "hyperllm/llm/chat_job.h"
 #include "hyperllm/llm/item_lines.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/session.h"
 #include "hyperllm/llm/text_checks.h"
 #include "hyperllm/llm/unicode.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 // Sizes of answers before any has been seen, for the forecast.
 constexpr double kItemAnswer = 220, kUserAnswer = 90, kItemInUserPrompt = 90;
 constexpr std::size_t kChunk = 512;
+constexpr std::size_t kMostProblems = 2000;  // bytes
 
 // What the extractor may know of a dataset. Made from a whole dataset, whose validation and test rows end
 // here.
@@ -62,7 +64,10 @@ template <typename T>
 Judged judged(const Parsed<T>& parsed) {
   Judged out;
   out.valid = parsed.valid();
-  out.problem = joined(parsed.problems, " ");
+  // The model is told what is wrong, and each word of that is paid for: the first of very many will do.
+  for (const std::string& problem : parsed.problems)
+    if (out.problem.size() < kMostProblems)
+      out.problem += (out.problem.empty() ? "" : " ") + excerpt(problem, 300);
   out.mended = joined(parsed.mended, ", ");
   return out;
 }

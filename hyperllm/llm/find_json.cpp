@@ -15,7 +15,7 @@ using nlohmann::json;
 constexpr int kMaxDepth = 64;
 // Letters looked at for each letter of the text, at most. Objects inside objects are read once for each level
 // around them, which no honest reply has many of.
-constexpr std::size_t kMostEffort = kMaxDepth;
+constexpr std::size_t kMostEffort = 16;
 constexpr std::array<std::string_view, 4> kThinkingTags = {"think", "thinking", "reasoning", "reflection"};
 
 bool starts_with_at(std::string_view text, std::size_t at, std::string_view what) {

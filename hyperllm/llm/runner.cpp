@@ -17,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kRemedy =
     ". The run ends here, so that no more is spent in vain; nothing but the call store was written. Mend the "
     "cause, then run the same command with --retry-failed.";
+constexpr std::size_t kLongestKept = 64000;  // bytes of an answer that is of no use
 constexpr double kPatience = 10;  // seconds that calls in flight have once the user wants to stop
 
 // A request's worth of questions on its way.
@@ -253,6 +254,7 @@ class Runner {
   void judge(Ask ask, History history, Judged judged, Attempt attempt) {
     attempt.outcome = judged.valid ? "ok" : "invalid";
     attempt.reply = std::move(judged.reply);
+    if (!judged.valid && attempt.reply.size() > kLongestKept) attempt.reply.resize(kLongestKept);
     attempt.problem = judged.problem;
     attempt.mended = std::move(judged.mended);
     if (judged.valid) {

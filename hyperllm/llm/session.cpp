@@ -64,7 +64,8 @@ std::string key_from(const std::string& variable) {
 std::string authorities(const ServerOptions& options) {
   std::pair<std::string, std::string> found = {"option 'ca_file'", options.ca_file};
   for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
-    if (const char* value = std::getenv(name); value && found.second.empty())
+    if (const char* value = std::getenv(name);
+        value && found.second.empty() && options.base_url.starts_with("https://"))
       found = {std::string("environment variable ") + name, value};
   HYPERLLM_CHECK(found.second.empty() || std::filesystem::is_regular_file(found.second), ErrorCode::kIo,
                  found.first + ": " + found.second + ": no such file");
