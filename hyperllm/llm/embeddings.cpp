@@ -135,7 +135,7 @@ void fill(EmbeddingTable& table, EmbeddingJob& job, CallStore& store,
       const bool done = record && record->state == CallState::kDone;
       HYPERLLM_CHECK(done, ErrorCode::kUnavailable,
                      "no embedding of '" + distinct[i].substr(0, 60) +
-                         "': " + (record ? record->problem : "not asked") +
+                         "': " + (record ? without_full_stop(record->problem) : "not asked") +
                          ". Mend the cause and run the same command with --retry-failed.");
       const std::vector<float> values = floats_from_base64(record->reply);
       if (table.dimensions == 0) {

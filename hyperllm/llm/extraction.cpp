@@ -273,7 +273,7 @@ class Extractor {
     throw Error(ErrorCode::kUnavailable,
                 fmt::format("none of the {} {} has a valid reply ({}). Tags and summaries stay as they were. "
                             "Look at --report, mend the cause, and run the same command with --retry-failed.",
-                            asked, what, problem));
+                            asked, what, without_full_stop(problem)));
   }
 
   void collect_users(ChatJob& job) {

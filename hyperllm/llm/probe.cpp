@@ -68,6 +68,7 @@ net::HttpReply ask(const Server& server, const Format& format, const Sampling& s
                        context.stop);
     context.check_stop(kTask);
     check_usable(reply);
+    if (reply.failure == net::HttpFailure::kTooLarge) throw no_model_server(reply.url, reply.error);
     const bool passing = reply.status == 0 || reply.status == 429 || reply.status >= 500;
     if (!passing) break;
   }

@@ -65,4 +65,9 @@ std::string excerpt(std::string_view words, std::size_t most) {
   return out + (front.size() < words.size() ? "..." : "");
 }
 
+std::string without_full_stop(std::string sentence) {
+  if (sentence.ends_with('.') && !sentence.ends_with("...")) sentence.pop_back();
+  return sentence;
+}
+
 }  // namespace hyperllm::llm

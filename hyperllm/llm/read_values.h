@@ -31,4 +31,7 @@ double most_prompt_tokens(double estimate);
 // there was more.
 std::string excerpt(std::string_view words, std::size_t most);
 
+// A sentence as part of another one.
+std::string without_full_stop(std::string sentence);
+
 }  // namespace hyperllm::llm

@@ -44,13 +44,12 @@ std::vector<std::string> kinds_of(std::string_view outcome, int status, std::str
   std::vector<std::string> kinds;
   const std::string pattern = pattern_of(problem);
   for (std::size_t at = 0; at < pattern.size();) {
-    std::size_t end = std::min(pattern.find(". ", at), pattern.size());
-    const std::string kind = excerpt(std::string_view(pattern).substr(at, end - at), kLongestKind);
+    const std::size_t end = std::min(pattern.find(". ", at), pattern.size());
+    const std::string kind =
+        without_full_stop(excerpt(std::string_view(pattern).substr(at, end - at), kLongestKind));
     if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
     at = end + 2;
   }
-  for (std::string& kind : kinds)
-    if (kind.ends_with('.') && !kind.ends_with("...")) kind.pop_back();
   return kinds;
 }
 

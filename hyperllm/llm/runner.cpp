@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/server_errors.h"
 
 namespace hyperllm::llm {
@@ -18,7 +19,7 @@ constexpr const char* kRemedy =
     ". The run ends here, so that no more is spent in vain; nothing but the call store was written. Mend the "
     "cause, then run the same command with --retry-failed.";
 constexpr std::size_t kLongestKept = 64000;  // bytes of an answer that is of no use
-constexpr double kPatience = 10;  // seconds that calls in flight have once the user wants to stop
+constexpr double kPatience = 10;             // seconds that calls in flight have once the user wants to stop
 
 // A request's worth of questions on its way.
 struct Work {
@@ -354,10 +355,11 @@ class Runner {
       return;
     }
     const std::string count = std::to_string(useless_);
-    if (refused_ == useless_)
-      throw Error(ErrorCode::kUnavailable, "the server refuses every request: " + problem + kRemedy);
+    const bool refused = refused_ == useless_;
     throw Error(ErrorCode::kUnavailable,
-                "none of the first " + count + " answers is of use; the last: " + problem + kRemedy);
+                (refused ? "the server refuses every request: "
+                         : "none of the first " + count + " answers is of use; the last: ") +
+                    without_full_stop(problem) + kRemedy);
   }
 
   // Whether any question of the job, also one that is still to come, has a valid answer in the store.
