@@ -8,6 +8,7 @@
 #include "hyperllm/base/files.h"
 #include "hyperllm/llm/call_store.h"
 #include "hyperllm/llm/session.h"
+#include "hyperllm/stages/extract/run.h"
 #include "tests/llm/extracting.h"
 
 namespace hyperllm::llm {
@@ -51,6 +52,26 @@ TEST_F(Extracting, WithoutAnyValidAnswerNothingIsMadeOfNone) {
   EXPECT_TRUE(contains(said, "none of the 6 users has a valid reply")) << said;
   broken = "nothing";
   EXPECT_TRUE(extract(folder_, again, {}).written);
+}
+
+// What users see of it: tags and summaries that were there before are there afterwards.
+TEST_F(Extracting, TheStageKeepsTheTagsThatWereThere) {
+  FakeServer server([&](const FakeRequest&) {
+    return FakeAnswer{.body = R"({"choices": [{"message": {"content": null, "reasoning_content": "Hm."}}]})"};
+  });
+  for (const int items : {5, 60}) {
+    make({.users = 6, .items = items});
+    const char* files[] = {"tags.tsv", "tag_edges.tsv", "tag_items.tsv", "item_summaries.jsonl",
+                           "user_summaries.jsonl"};
+    for (const char* file : files) write_file(folder_ / file, std::string("of before: ") + file);
+    stages::extract::ExtractOptions stage;
+    stage.dataset = folder_;
+    stage.extractor = "llm";
+    stage.llm = options(server);
+    const std::string said = error_of([&] { stages::extract::run(stage, {}); }, ErrorCode::kUnavailable);
+    EXPECT_TRUE(contains(said, "content is null, only reasoning_content")) << said;
+    for (const char* file : files) EXPECT_EQ(read_file(folder_ / file), std::string("of before: ") + file);
+  }
 }
 
 TEST_F(Extracting, TheReportGroupsFailuresByKind) {
