@@ -4,7 +4,9 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/lines.h"
+#include "hyperllm/llm/read_values.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -56,18 +58,21 @@ struct BatchAnswer {
 };
 
 BatchAnswer read_answer(const std::filesystem::path& file, std::int64_t number, std::string_view line) {
-  const json answer = json::parse(line, nullptr, false);
-  if (!answer.is_object() || !answer.contains("custom_id") || !answer["custom_id"].is_string())
+  const json answer = parse_json(line);
+  const json* id = member(&answer, "custom_id");
+  if (!id || !id->is_string())
     throw data_error(
         file.string(), number, "custom_id", "not a batch answer",
         "Give the output file of the batch, not the requests or the error file of another tool.");
-  BatchAnswer out{answer["custom_id"].get<std::string>(), 0, ""};
-  const json response = answer.value("response", json());
-  if (response.is_object()) {
-    out.status = response.value("status_code", 200);  // vllm run-batch leaves it out in some versions
-    out.body = response.value("body", json()).dump();
-  } else {
-    out.body = answer.value("error", json()).dump();
+  BatchAnswer out{std::string(text_in(id)), 0, ""};
+  const json* response = member(&answer, "response");
+  if (response && response->is_object()) {
+    // vllm run-batch leaves the status out in some versions.
+    const auto status = whole_number(member(response, "status_code"));
+    out.status = status && *status > 0 && *status < 1000 ? static_cast<int>(*status) : 200;
+    if (const json* body = member(response, "body")) out.body = body->dump();
+  } else if (const json* error = member(&answer, "error")) {
+    out.body = error->dump();
   }
   return out;
 }
@@ -95,8 +100,12 @@ BatchTotals export_batch(ChatJob& job, CallStore& store, const std::filesystem::
 
 ImportTotals import_batch(ChatJob& job, CallStore& store, const Price& price,
                           const std::filesystem::path& file, const Context& context) {
-  std::unordered_map<std::string, CallId> ids;
-  while (const std::optional<Ask> ask = job.next()) ids.emplace(ask->id.key, ask->id);
+  std::unordered_map<std::string, Ask> asks;  // without their messages
+  while (std::optional<Ask> ask = job.next()) {
+    ask->messages = {};
+    const std::string key = ask->id.key;
+    asks.emplace(key, std::move(*ask));
+  }
   job.rewind();
   ImportTotals totals;
   Progress progress(context, "answers", 0);
@@ -106,28 +115,31 @@ ImportTotals import_batch(ChatJob& job, CallStore& store, const Price& price,
     if (line.find_first_not_of(" \t") == line.npos) continue;
     const BatchAnswer answer = read_answer(file, lines.line_number(), line);
     progress.advance();
-    const auto id = ids.find(answer.key);
-    if (id == ids.end()) {
+    const auto ask = asks.find(answer.key);
+    if (ask == asks.end()) {
       ++totals.unknown;
       continue;
     }
-    if (store.claim(std::vector{id->second})[0].claim != Claim::kMine) continue;
+    if (store.claim(std::vector{ask->second.id})[0].claim != Claim::kMine) {
+      ++totals.settled;
+      continue;
+    }
     Attempt attempt;
     attempt.key = answer.key;
     attempt.status = answer.status;
     attempt.outcome = "http";
     try {
       if (answer.status == 200) {
-        const Answered read = job.read({}, answer.body);
+        const Answered read = job.read(std::vector{ask->second}, answer.body);
         const Judged& judged = read.judged[0];
         attempt.outcome = judged.valid ? "ok" : "invalid";
         attempt.reply = judged.reply;
         attempt.problem = judged.problem;
         attempt.mended = judged.mended;
-        attempt.prompt_tokens = std::max<std::int64_t>(read.prompt_tokens, 0);
+        attempt.prompt_tokens = read.prompt_tokens;
         attempt.completion_tokens = read.completion_tokens;
         attempt.cost =
-            price.of(static_cast<double>(attempt.prompt_tokens), static_cast<double>(read.completion_tokens));
+            price.of(static_cast<double>(read.prompt_tokens), static_cast<double>(read.completion_tokens));
         attempt.state = judged.valid ? CallState::kDone : CallState::kPending;
       } else {
         attempt.problem = error_message(answer.status, answer.body);

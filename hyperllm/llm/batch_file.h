@@ -24,7 +24,9 @@ BatchTotals export_batch(ChatJob& job, CallStore& store, const std::filesystem::
 
 struct ImportTotals {
   std::int64_t valid = 0, wrong = 0, failed = 0;  // wrong and failed ones stay open for the next run
+  std::int64_t settled = 0;                       // of this job, and answered or given up before
   std::int64_t unknown = 0;                       // not of this job
+  std::int64_t ours() const { return valid + wrong + failed + settled; }
 };
 
 // Reads answers ({"custom_id", "response": {"status_code", "body"}, "error"}), judges and records them.

@@ -1,12 +1,15 @@
 #include "hyperllm/llm/call_store.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/llm/database.h"
+#include "hyperllm/llm/reasons.h"
 #include "hyperllm/llm/unicode.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -45,6 +48,19 @@ std::string name_of(CallState state) {
   return state == CallState::kDead ? "dead" : "pending";
 }
 
+bool on_a_server(const std::string& where) {
+  const bool server = where.starts_with("postgresql://") || where.starts_with("postgres://");
+  HYPERLLM_CHECK(
+      server || where.find("://") == std::string::npos, ErrorCode::kInvalidArgument,
+      "option 'store': '" + net::shown_url(where) + "': expected a file, or postgresql://user@host/database");
+  return server;
+}
+
+// Sums of counts are made in floating point: a store of before may hold counts that no integer sum holds.
+std::int64_t count(const std::string& text) {
+  return static_cast<std::int64_t>(std::clamp(real(text), -9e18, 9e18));
+}
+
 std::string now() {
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count());
@@ -53,13 +69,18 @@ std::string now() {
 }  // namespace
 
 std::unique_ptr<CallStore> CallStore::open(const std::string& where) {
-  const bool server = where.starts_with("postgresql://") || where.starts_with("postgres://");
-  return std::make_unique<CallStore>(server ? open_postgres(where) : open_sqlite(where));
+  return std::make_unique<CallStore>(on_a_server(where) ? open_postgres(where) : open_sqlite(where));
 }
 
-CallStore::CallStore(std::unique_ptr<Database> database) : database_(std::move(database)) {
-  make_tables();
-  if (database_->shared()) register_worker();
+std::unique_ptr<CallStore> CallStore::open_to_read(const std::string& where) {
+  return std::make_unique<CallStore>(on_a_server(where) ? open_postgres(where) : open_sqlite_to_read(where),
+                                     true);
+}
+
+CallStore::CallStore(std::unique_ptr<Database> database, bool to_read) : database_(std::move(database)) {
+  if (!to_read || database_->shared()) make_tables();  // a database without them is a store that is empty
+  check_version();
+  if (database_->shared() && !to_read) register_worker();
 }
 
 CallStore::~CallStore() = default;
@@ -86,6 +107,9 @@ void CallStore::make_tables() {
   database_->run("INSERT INTO facts VALUES ('version', $1) ON CONFLICT DO NOTHING",
                  std::array{std::string(kVersion)});
   transaction.commit();
+}
+
+void CallStore::check_version() {
   const std::string version = fact("version");
   HYPERLLM_CHECK(version == kVersion, ErrorCode::kInvalidData,
                  "call store: written in format " + version + "; this programme reads format " +
@@ -211,21 +235,23 @@ StoreReport CallStore::report(std::int64_t most) {
            "sum(CASE WHEN state = 'dead' THEN 1 ELSE 0 END), sum(CASE WHEN state = 'pending' THEN 1 ELSE 0 "
            "END), "
            "sum(CASE WHEN state = 'done' AND mended <> '' THEN 1 ELSE 0 END), sum(attempts), "
-           "sum(coalesce(a.asked, 0)), sum(coalesce(a.written, 0)), sum(coalesce(a.cost, 0)), "
+           "sum(coalesce(a.asked, 0.0)), sum(coalesce(a.written, 0.0)), sum(coalesce(a.cost, 0)), "
            "sum(coalesce(a.seconds, 0)) FROM calls c LEFT JOIN (SELECT key, "
-           "sum(CASE WHEN outcome = 'invalid' THEN 1 ELSE 0 END) AS invalid, sum(prompt_tokens) AS asked, "
-           "sum(completion_tokens) AS written, sum(cost) AS cost, sum(seconds) AS seconds FROM attempts "
+           "sum(CASE WHEN outcome = 'invalid' THEN 1 ELSE 0 END) AS invalid, sum(CAST(prompt_tokens AS "
+           "DOUBLE PRECISION)) AS asked, sum(CAST(completion_tokens AS DOUBLE PRECISION)) AS written, "
+           "sum(cost) AS cost, sum(seconds) AS seconds FROM attempts "
            "GROUP BY key) a "
            "ON a.key = c.key GROUP BY c.kind ORDER BY c.kind")) {
     report.kinds.push_back({row[0], integer(row[1]), integer(row[2]), integer(row[3]), integer(row[4]),
-                            integer(row[5]), integer(row[6]), integer(row[7]), integer(row[8]),
-                            integer(row[9]), integer(row[10]), real(row[11]), real(row[12])});
+                            integer(row[5]), integer(row[6]), integer(row[7]), integer(row[8]), count(row[9]),
+                            count(row[10]), real(row[11]), real(row[12])});
   }
+  ReasonCounter reasons;
   for (const Row& row :
-       database_->run("SELECT problem, count(*) FROM attempts WHERE outcome <> 'ok' GROUP BY problem "
-                      "ORDER BY count(*) DESC, problem LIMIT CAST($1 AS BIGINT)",
-                      std::array{std::to_string(most)}))
-    report.problems.emplace_back(row[0], integer(row[1]));
+       database_->run("SELECT outcome, status, problem, count(*) FROM attempts WHERE outcome "
+                      "<> 'ok' GROUP BY outcome, status, problem ORDER BY problem"))
+    reasons.add(row[0], static_cast<int>(integer(row[1])), row[2], integer(row[3]));
+  report.problems = reasons.most_frequent(most);
   for (const Row& row :
        database_->run("SELECT mended, count(*) FROM calls WHERE mended <> '' AND state = 'done' GROUP BY "
                       "mended ORDER BY count(*) DESC, mended LIMIT CAST($1 AS BIGINT)",
@@ -241,9 +267,10 @@ StoreReport CallStore::report(std::int64_t most) {
 
 CallStore::Spent CallStore::spent() {
   const Row row = database_->run(
-      "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), coalesce(sum(cost), 0) "
-      "FROM attempts")[0];
-  return {integer(row[0]), integer(row[1]), real(row[2])};
+      "SELECT coalesce(sum(CAST(prompt_tokens AS DOUBLE PRECISION)), 0), coalesce(sum(CAST(completion_tokens "
+      "AS "
+      "DOUBLE PRECISION)), 0), coalesce(sum(cost), 0) FROM attempts")[0];
+  return {count(row[0]), count(row[1]), real(row[2])};
 }
 
 std::string CallStore::fact(const std::string& name) {

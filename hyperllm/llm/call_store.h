@@ -69,10 +69,16 @@ struct Failure {
   std::string kind, subject, problem;
 };
 
+// A kind of failure, how many attempts had it, and what one of them said.
+struct Reason {
+  std::string kind;
+  std::int64_t count = 0;
+  std::string example;
+};
+
 struct StoreReport {
   std::vector<KindReport> kinds;
-  std::vector<std::pair<std::string, std::int64_t>>
-      problems;  // reasons of failed attempts, most frequent first
+  std::vector<Reason> problems;  // of failed attempts, most frequent first; an attempt may have several
   std::vector<std::pair<std::string, std::int64_t>> mended;
   std::vector<Failure> dead;  // at most `most` of them
 };
@@ -82,7 +88,9 @@ class CallStore {
   // `where`: a file (SQLite), or postgresql://... when several machines work together. Throws kIo,
   // kUnavailable.
   static std::unique_ptr<CallStore> open(const std::string& where);
-  explicit CallStore(std::unique_ptr<Database> database);
+  // To read only, also while another process works on it. Throws kIo if there is none.
+  static std::unique_ptr<CallStore> open_to_read(const std::string& where);
+  explicit CallStore(std::unique_ptr<Database> database, bool to_read = false);
   ~CallStore();
 
   // Registers unknown calls and takes those that nobody works on, all in one transaction. A worker that died
@@ -111,6 +119,7 @@ class CallStore {
 
  private:
   void make_tables();
+  void check_version();
   void register_worker();
   std::unique_ptr<Database> database_;
   std::string worker_ = "0";

@@ -3,6 +3,9 @@
 #include <array>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/json.h"
+#include "hyperllm/llm/read_values.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -49,14 +52,60 @@ ordered_json message_list(const std::vector<Message>& messages) {
   return list;
 }
 
-std::int64_t count_of(const json& holder, const char* name) {
-  if (!holder.is_object()) return -1;
-  const auto found = holder.find(name);
-  return found != holder.end() && found->is_number() ? found->get<std::int64_t>() : -1;
+constexpr std::size_t kMostWords = 300;
+
+// What a server says in an error, in the shapes that are in use: {"error": {"message"}}, {"error": "..."},
+// {"detail": "..."}, {"message": "..."}, and a list around one of them. "" if it says nothing.
+std::string server_words(const json& reply) {
+  const json* holder = reply.is_array() && !reply.empty() ? &reply[0] : &reply;
+  const json* error = member(holder, "error");
+  for (const json* words :
+       {error, member(error, "message"), member(holder, "detail"), member(holder, "message")})
+    if (const std::string_view text = text_in(words); !text.empty()) return excerpt(text, kMostWords);
+  return error && !error->is_null() ? excerpt(error->dump(), kMostWords) : "";
 }
 
-[[noreturn]] void malformed(const std::string& what) {
-  throw Error(ErrorCode::kInvalidData, "the server's reply " + what);
+// The text of a message's content: a string, or a list of parts of which some are text.
+std::string content_text(const json* content) {
+  if (!content || !content->is_array()) return std::string(text_in(content));
+  std::string text;
+  for (const json& part : *content) {
+    text += text_in(&part);
+    text += text_in(member(&part, "text"));
+  }
+  return text;
+}
+
+std::string content_shape(const json* content) {
+  if (!content) return "content is missing";
+  if (content->is_array()) return "content is a list without text";
+  if (content->is_string()) return "content is empty";
+  return std::string("content is ") + (content->is_null() ? "null" : content->type_name());
+}
+
+// A refusal's words: beside the content, or as a part of it.
+std::string_view refusal_in(const json* message) {
+  const json* content = member(message, "content");
+  if (content && content->is_array())
+    for (const json& part : *content)
+      if (const std::string_view words = text_in(member(&part, "refusal")); !words.empty()) return words;
+  return text_in(member(message, "refusal"));
+}
+
+std::string remark_on(const ChatReply& reply, const json* message, const std::string& finish) {
+  std::string facts = reply.blank() ? content_shape(member(message, "content")) : "";
+  const auto add = [&](const std::string& fact) { facts += (facts.empty() ? "" : ", ") + fact; };
+  if (const std::string_view words = refusal_in(message); !words.empty())
+    add("refusal \"" + excerpt(words, 200) + "\"");
+  if (reply.blank()) {
+    for (const char* thinking : {"reasoning_content", "reasoning", "thinking"})
+      if (!text_in(member(message, thinking)).empty()) add(std::string("only ") + thinking);
+    for (const char* call : {"tool_calls", "function_call"})
+      if (const json* calls = member(message, call); calls && !calls->empty()) add(call);
+  }
+  if (!finish.empty() && (reply.blank() || (finish != "stop" && !reply.cut))) add("finish_reason " + finish);
+  if (facts.empty()) return "";
+  return (reply.blank() ? "The reply has no text: " : "Beside the text: ") + facts + ".";
 }
 
 }  // namespace
@@ -121,45 +170,38 @@ net::HttpRequest chat_request(const Server& server, const Format& format,
 }
 
 ChatReply read_chat(std::string_view body) {
-  const json reply = json::parse(body, nullptr, false);
-  if (!reply.is_object()) malformed("is not JSON");
+  const json reply = parse_json(body);
+  if (reply.is_discarded()) throw malformed_reply("is not JSON", body);
+  const json* choices = member(&reply, "choices");
+  const bool chosen = choices && choices->is_array() && !choices->empty();
+  const json* holder = choices ? (chosen ? &(*choices)[0] : nullptr) : &reply;  // without: Ollama's own
+  const json* message = member(holder, "message");
+  if (!message || !message->is_object())
+    throw malformed_reply(choices && !chosen ? "has no choice" : "has no message", body);
+  const json* usage = choices ? member(&reply, "usage") : &reply;
+  const std::string finish = excerpt(text_in(member(holder, choices ? "finish_reason" : "done_reason")), 40);
   ChatReply out;
-  const json* message = nullptr;
-  std::string finish;
-  if (const auto choices = reply.find("choices"); choices != reply.end()) {
-    if (!choices->is_array() || choices->empty() || !(*choices)[0].is_object()) malformed("has no choice");
-    const json& choice = (*choices)[0];
-    if (const auto found = choice.find("message"); found != choice.end()) message = &*found;
-    if (const auto found = choice.find("finish_reason"); found != choice.end() && found->is_string())
-      finish = found->get<std::string>();
-    const json usage = reply.value("usage", json());
-    out.prompt_tokens = count_of(usage, "prompt_tokens");
-    out.completion_tokens = count_of(usage, "completion_tokens");
-  } else if (const auto found = reply.find("message"); found != reply.end()) {  // Ollama's own
-    message = &*found;
-    if (const auto why = reply.find("done_reason"); why != reply.end() && why->is_string())
-      finish = why->get<std::string>();
-    out.prompt_tokens = count_of(reply, "prompt_eval_count");
-    out.completion_tokens = count_of(reply, "eval_count");
-  }
-  if (!message || !message->is_object()) malformed("has no message");
-  const auto content = message->find("content");
-  // Content is null when the model refused or only thought: an empty reply, to be judged as such.
-  if (content != message->end() && content->is_string()) out.text = content->get<std::string>();
+  out.text = content_text(member(message, "content"));
   out.cut = finish == "length";
+  out.remark = remark_on(out, message, finish);
+  out.prompt_tokens = whole_number(member(usage, choices ? "prompt_tokens" : "prompt_eval_count"));
+  out.completion_tokens = whole_number(member(usage, choices ? "completion_tokens" : "eval_count"));
   return out;
 }
 
 std::string error_message(int status, std::string_view body) {
-  std::string words(body.substr(0, 300));
-  const json reply = json::parse(body, nullptr, false);
-  if (reply.is_object() && reply.contains("error")) {
-    const json& error = reply["error"];
-    if (error.is_string()) words = error.get<std::string>();
-    if (error.is_object() && error.contains("message") && error["message"].is_string())
-      words = error["message"].get<std::string>();
-  }
-  return "HTTP " + std::to_string(status) + (words.empty() ? "" : ": " + words.substr(0, 300));
+  std::string words = server_words(parse_json(body));
+  if (words.empty()) words = excerpt(body, kMostWords);
+  return "HTTP " + std::to_string(status) + (words.empty() ? "" : ": " + words);
+}
+
+Error malformed_reply(const std::string& what, std::string_view body) {
+  const std::string words = server_words(parse_json(body));
+  const std::string front = excerpt(body, 120);
+  return {ErrorCode::kInvalidData, "the server's reply " + (words.empty() ? what : "is an error: " + words) +
+                                       (!words.empty()  ? ""
+                                        : front.empty() ? "; it is empty"
+                                                        : "; it begins: " + front)};
 }
 
 net::HttpRequest post(const Server& server, std::string_view path, std::string body) {
@@ -169,7 +211,11 @@ net::HttpRequest post(const Server& server, std::string_view path, std::string b
   request.url += path;
   request.body = std::move(body);
   request.headers = {"Content-Type: application/json"};
-  if (!server.api_key.empty()) request.headers.push_back("Authorization: Bearer " + server.api_key);
+  if (!server.api_key.empty()) {
+    request.headers.push_back("Authorization: Bearer " + server.api_key);
+    request.secrets = {server.api_key, net::base64_of(server.api_key)};
+  }
+  request.ca_file = server.ca_file;
   request.timeout = server.timeout;
   return request;
 }

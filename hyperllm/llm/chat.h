@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "hyperllm/base/error.h"
 #include "hyperllm/net/http.h"
 
 namespace hyperllm::llm {
@@ -14,7 +16,8 @@ namespace hyperllm::llm {
 struct Server {
   std::string base_url;  // with the version: http://localhost:8080/v1
   std::string model;
-  std::string api_key;  // sent as a bearer token if not empty
+  std::string api_key = {};  // sent as a bearer token if not empty
+  std::string ca_file = {};  // authorities to trust instead of the system's list
   std::chrono::milliseconds timeout{600000};
 };
 
@@ -66,17 +69,25 @@ nlohmann::ordered_json chat_body(const Server& server, const Format& format,
                                  const nlohmann::ordered_json& schema);
 
 struct ChatReply {
-  std::string text;
-  bool cut = false;  // the server stopped at max_tokens
-  std::int64_t prompt_tokens = -1;
-  std::int64_t completion_tokens = -1;
+  std::string text;  // of all text parts, if the content is a list of parts
+  // Why there is no text (content null, a refusal and its words, thinking or tool calls alone, ...), or what
+  // else is the matter with it: a sentence, "" if nothing.
+  std::string remark;
+  bool cut = false;                                              // the server stopped at max_tokens
+  std::optional<std::int64_t> prompt_tokens, completion_tokens;  // as told
+
+  bool blank() const { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
 };
 
-// Reads a 200 reply's body. Throws kInvalidData if it is not what a chat server sends.
+// Reads a 200 reply's body. Throws kInvalidData, with the reply's first words, if it is not what a chat
+// server sends.
 ChatReply read_chat(std::string_view body);
 
-// The server's own words out of an error reply.
+// The server's own words out of an error reply, on one line.
 std::string error_message(int status, std::string_view body);
+
+// kInvalidData "the server's reply WHAT", with the server's own words or those that the reply begins with.
+Error malformed_reply(const std::string& what, std::string_view body);
 
 // `path` below the base URL, with the key and a JSON body.
 net::HttpRequest post(const Server& server, std::string_view path, std::string body);

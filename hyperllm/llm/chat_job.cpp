@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hyperllm/base/hash.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/unicode.h"
 
 namespace hyperllm::llm {
@@ -51,7 +52,8 @@ std::optional<Ask> ChatJob::next() {
 net::HttpRequest ChatJob::request(std::span<const Ask> asks, const History& history) {
   std::vector<Message> messages = asks[0].messages;
   Sampling sampling = spec_.sampling;
-  if (history.wrong % 2 == 1) {
+  // A reply without a text cannot be mended, and some servers refuse an empty message.
+  if (history.wrong % 2 == 1 && !history.last_reply.empty()) {
     messages.push_back({"assistant", valid_utf8(history.last_reply.substr(0, kLongestQuote))});
     for (Message& message : spec_.repair.render({{"problems", history.last_problem}}))
       messages.push_back(std::move(message));
@@ -62,14 +64,22 @@ net::HttpRequest ChatJob::request(std::span<const Ask> asks, const History& hist
   return chat_request(spec_.server, spec_.format, messages, sampling, spec_.schema);
 }
 
-Answered ChatJob::read(std::span<const Ask>, std::string_view body) {
+Answered ChatJob::read(std::span<const Ask> asks, std::string_view body) {
   ChatReply reply = read_chat(body);
-  Judged judged = spec_.judge(reply.text);
-  if (!judged.valid && reply.cut) judged.problem += " The answer was cut off; keep it shorter.";
-  judged.reply = std::move(reply.text);
-  Answered answered{{std::move(judged)}, reply.prompt_tokens, reply.completion_tokens};
-  if (answered.completion_tokens < 0)
-    answered.completion_tokens = static_cast<std::int64_t>(estimated_tokens(answered.judged[0].reply));
+  Judged judged;
+  if (!reply.blank()) judged = spec_.judge(reply.text);
+  if (!judged.valid && reply.cut && !reply.blank())
+    judged.problem += " The answer was cut off; keep it shorter.";
+  if (!judged.valid && !reply.remark.empty())
+    judged.problem += (judged.problem.empty() ? "" : " ") + reply.remark;
+  judged.reply = reply.blank() ? "" : std::move(reply.text);
+  const double asked = asks[0].prompt_tokens, written = estimated_tokens(judged.reply);
+  Answered answered;
+  answered.prompt_tokens = believable(reply.prompt_tokens, asked, most_prompt_tokens(asked));
+  // Thinking counts as well, and is seen nowhere.
+  answered.completion_tokens =
+      believable(reply.completion_tokens, written, std::max(completion_tokens(), 8 * written) + 100000);
+  answered.judged.push_back(std::move(judged));
   return answered;
 }
 

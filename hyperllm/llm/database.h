@@ -26,9 +26,14 @@ class Database {
 
 // Opens or makes the file, in WAL mode. A lock beside it (FILE.lock) keeps a second process out for as long
 // as this one lives, however it ends; throws kUnavailable if another process holds it.
+// Throws kIo for what is no file of SQLite's, and leaves nothing beside it.
 std::unique_ptr<Database> open_sqlite(const std::filesystem::path& file);
 
-// `url` as libpq takes it: postgresql://user@host/database. Throws kUnavailable if there is no connection.
+// Opens the file to read, without the lock: another process may be writing.
+std::unique_ptr<Database> open_sqlite_to_read(const std::filesystem::path& file);
+
+// `url` as libpq takes it: postgresql://user@host/database. Throws kUnavailable if there is no connection
+// within ten seconds (or what the URL's connect_timeout says). No message holds the URL's password.
 std::unique_ptr<Database> open_postgres(const std::string& url);
 
 // BEGIN ... COMMIT; rolls back if destroyed without commit().

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/hash.h"
+#include "hyperllm/base/json.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/session.h"
 #include "hyperllm/llm/unicode.h"
 
@@ -20,15 +23,20 @@ using nlohmann::json;
 
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t kChunk = 512;
+// Bounds of a reply: some 10,000 numbers a text at 25 bytes each.
+constexpr std::size_t kReplyBase = std::size_t{1} << 20, kReplyOfText = std::size_t{256} << 10;
+constexpr std::size_t kMostReply = std::size_t{256} << 20;
 
 // An embedding as a server writes it: a list of numbers, or base64. Empty if it is neither.
-std::vector<float> vector_of(const json& value) {
-  if (value.is_string()) return floats_from_base64(value.get_ref<const std::string&>());
+std::vector<float> vector_of(const json* value) {
+  if (value && value->is_string()) return floats_from_base64(text_in(value));
   std::vector<float> out;
-  if (!value.is_array()) return out;
-  for (const json& number : value) {
+  if (!value || !value->is_array()) return out;
+  for (const json& number : *value) {
     if (!number.is_number()) return {};
-    out.push_back(number.get<float>());
+    const auto real = number.get<double>();
+    const bool fits = std::abs(real) <= std::numeric_limits<float>::max();
+    out.push_back(fits ? static_cast<float>(real) : std::numeric_limits<float>::infinity());
   }
   return out;
 }
@@ -55,26 +63,36 @@ class EmbeddingJob : public Job {
     json body = {{"model", server_.model}, {"input", json::array()}, {"encoding_format", "float"}};
     for (const Ask& ask : asks) body["input"].push_back(ask.messages[0].content);
     if (options_.dimensions > 0) body["dimensions"] = options_.dimensions;
-    return post(server_, "/embeddings", body.dump(-1, ' ', false, json::error_handler_t::replace));
+    net::HttpRequest request =
+        post(server_, "/embeddings", body.dump(-1, ' ', false, json::error_handler_t::replace));
+    request.most_bytes = std::min(kMostReply, kReplyBase + asks.size() * kReplyOfText);
+    return request;
   }
 
   Answered read(std::span<const Ask> asks, std::string_view body) override {
-    const json reply = json::parse(body, nullptr, false);
-    const json data = reply.is_object() ? reply.value("data", json()) : json();
-    HYPERLLM_CHECK(data.is_array() && data.size() == asks.size(), ErrorCode::kInvalidData,
-                   "the server's reply does not hold one embedding for each text");
+    const json reply = parse_json(body);
+    if (reply.is_discarded()) throw malformed_reply("is not JSON", body);
+    const json* data = member(&reply, "data");
+    if (!data || !data->is_array() || data->size() != asks.size())
+      throw malformed_reply("does not hold one embedding for each text", body);
     Answered answered;
     answered.judged.resize(asks.size());
-    for (std::size_t i = 0; i < data.size(); ++i) {
-      HYPERLLM_CHECK(data[i].is_object(), ErrorCode::kInvalidData, "the server's reply holds no embeddings");
-      const auto index = data[i].value("index", i);
-      HYPERLLM_CHECK(index < asks.size(), ErrorCode::kInvalidData,
-                     "the server's reply numbers its embeddings wrongly");
-      answered.judged[index] = judge(vector_of(data[i].value("embedding", json())));
+    std::vector<bool> seen(asks.size());
+    double asked = 0;
+    for (std::size_t i = 0; i < data->size(); ++i) {
+      const json& entry = (*data)[i];
+      const json* told = member(&entry, "index");
+      // A vector in another text's place would stay there for good, so nothing is guessed.
+      const auto index = told && !told->is_null() ? whole_number(told) : static_cast<std::int64_t>(i);
+      if (!index || *index < 0 || *index >= static_cast<std::int64_t>(asks.size()) ||
+          seen[static_cast<std::size_t>(*index)])
+        throw malformed_reply("numbers its embeddings wrongly", body);
+      seen[static_cast<std::size_t>(*index)] = true;
+      answered.judged[static_cast<std::size_t>(*index)] = judge(vector_of(member(&entry, "embedding")));
+      asked += asks[i].prompt_tokens;
     }
-    const json usage = reply.value("usage", json());
-    if (usage.is_object()) answered.prompt_tokens = usage.value("prompt_tokens", std::int64_t{-1});
-    answered.completion_tokens = 0;
+    answered.prompt_tokens = believable(whole_number(member(member(&reply, "usage"), "prompt_tokens")), asked,
+                                        most_prompt_tokens(asked));
     return answered;
   }
 
@@ -117,7 +135,7 @@ void fill(EmbeddingTable& table, EmbeddingJob& job, CallStore& store,
       const bool done = record && record->state == CallState::kDone;
       HYPERLLM_CHECK(done, ErrorCode::kUnavailable,
                      "no embedding of '" + distinct[i].substr(0, 60) +
-                         "': " + (record ? record->problem : "not asked") +
+                         "': " + (record ? without_full_stop(record->problem) : "not asked") +
                          ". Mend the cause and run the same command with --retry-failed.");
       const std::vector<float> values = floats_from_base64(record->reply);
       if (table.dimensions == 0) {

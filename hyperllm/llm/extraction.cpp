@@ -8,10 +8,12 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/llm/batch_file.h"
 #include "hyperllm/llm/chat_job.h"
 #include "hyperllm/llm/item_lines.h"
+#include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/session.h"
 #include "hyperllm/llm/text_checks.h"
 #include "hyperllm/llm/unicode.h"
@@ -24,6 +26,7 @@ namespace fs = std::filesystem;
 // Sizes of answers before any has been seen, for the forecast.
 constexpr double kItemAnswer = 220, kUserAnswer = 90, kItemInUserPrompt = 90;
 constexpr std::size_t kChunk = 512;
+constexpr std::size_t kMostProblems = 2000;  // bytes
 
 // What the extractor may know of a dataset. Made from a whole dataset, whose validation and test rows end
 // here.
@@ -61,7 +64,10 @@ template <typename T>
 Judged judged(const Parsed<T>& parsed) {
   Judged out;
   out.valid = parsed.valid();
-  out.problem = joined(parsed.problems, " ");
+  // The model is told what is wrong, and each word of that is paid for: the first of very many will do.
+  for (const std::string& problem : parsed.problems)
+    if (out.problem.size() < kMostProblems)
+      out.problem += (out.problem.empty() ? "" : " ") + excerpt(problem, 300);
   out.mended = joined(parsed.mended, ", ");
   return out;
 }
@@ -92,12 +98,12 @@ class Extractor {
   ExtractionResult run() {
     if (options_.server.dry_run) return forecast();
     ChatJob items = item_job();
-    if (!options_.import_batch.empty()) import(items, "items");
+    if (!options_.import_batch.empty()) import_items(items);
     if (!options_.export_batch.empty() && exported(items, "item")) return std::move(result_);
     result_.item_calls = run_all(items, "items");
     collect_items(items);
     ChatJob users = user_job();
-    if (!options_.import_batch.empty()) import(users, "users");
+    if (!options_.import_batch.empty()) import_users(users);
     if (!options_.export_batch.empty() && exported(users, "user")) return std::move(result_);
     result_.user_calls = run_all(users, "users");
     collect_users(users);
@@ -111,7 +117,7 @@ class Extractor {
     Sampling sampling{options_.temperature, options_.max_tokens, options_.llm_seed,
                       nlohmann::ordered_json::object()};
     if (options_.extra_body.empty()) return sampling;
-    sampling.extra = nlohmann::ordered_json::parse(options_.extra_body, nullptr, false);
+    sampling.extra = parse_json<nlohmann::ordered_json>(options_.extra_body);
     HYPERLLM_CHECK(sampling.extra.is_object(), ErrorCode::kInvalidArgument,
                    "option 'extra_body': expected a JSON object such as {\"top_p\": 0.9}, got '" +
                        options_.extra_body + "'");
@@ -242,10 +248,24 @@ class Extractor {
       item_tags_[i] = joined(tags, ", ");
       collector_.add(row, reply);
     });
+    check_any_valid("items", result_.item_failures, static_cast<std::int64_t>(described_.size()), job);
     if (result_.item_failures > 0)
       context_.warn(
           std::to_string(result_.item_failures) +
           " items have no valid reply: their title stands for the summary (see --report, --retry-failed)");
+  }
+
+  // Good tags and summaries of before are not overwritten by none at all.
+  void check_any_valid(const char* what, std::int64_t failures, std::int64_t asked, ChatJob& job) {
+    if (failures < asked || asked == 0 || options_.server.dry_run) return;
+    std::string problem;
+    for_each_answer(job, [&](std::int64_t, const CallRecord& record) {
+      if (problem.empty()) problem = record.problem;
+    });
+    throw Error(ErrorCode::kUnavailable,
+                fmt::format("none of the {} {} has a valid reply ({}). Tags and summaries stay as they were. "
+                            "Look at --report, mend the cause, and run the same command with --retry-failed.",
+                            asked, what, without_full_stop(problem)));
   }
 
   void collect_users(ChatJob& job) {
@@ -257,6 +277,7 @@ class Extractor {
       result_.user_summaries[user] =
           done ? parse_user_reply(record.reply, rules_).value : frequent_tags(user);
     });
+    check_any_valid("users", result_.user_failures, static_cast<std::int64_t>(askable_.size()), job);
     if (result_.user_failures > 0)
       context_.warn(std::to_string(result_.user_failures) +
                     " users have no valid reply: the tags of their items stand for the summary");
@@ -290,13 +311,36 @@ class Extractor {
         clean_tags(collector_.graph(), static_cast<std::int64_t>(view_.items.size()), cleaning);
   }
 
-  void import(ChatJob& job, const char* what) {
+  ImportTotals import(ChatJob& job, const char* what) {
     const ImportTotals totals =
         import_batch(job, *session_.store(), session_.runner().price, options_.import_batch, context_);
-    if (totals.valid + totals.wrong + totals.failed > 0)
-      context_.info(
-          fmt::format("{}: {} valid answers imported, {} wrong and {} failed ones will be asked again", what,
-                      totals.valid, totals.wrong, totals.failed));
+    context_.info(
+        fmt::format("{}: {} valid answers taken; {} wrong and {} failed ones will be asked again; {} were "
+                    "settled before; "
+                    "{} answers of the file are not about {}",
+                    what, totals.valid, totals.wrong, totals.failed, totals.settled, totals.unknown, what));
+    return totals;
+  }
+
+  // Users' questions are made of the items' answers, so a file without any of the items' may be one of the
+  // users' once no item is open.
+  void import_items(ChatJob& job) {
+    items_imported_ = import(job, "items").ours();
+    if (items_imported_ == 0 && forecast_job(job, session_.store(), context_).calls > 0) foreign_file();
+    job.rewind();
+  }
+
+  void import_users(ChatJob& job) {
+    if (import(job, "users").ours() == 0 && items_imported_ == 0) foreign_file();
+  }
+
+  [[noreturn]] void foreign_file() const {
+    throw Error(
+        ErrorCode::kInvalidData,
+        options_.import_batch.string() +
+            ": none of its answers belongs to a question of this dataset, model, prompt and options. "
+            "Name the answers to a file that --export-batch wrote with the same options; answers about "
+            "users only fit once every item is answered.");
   }
 
   // True if there were open calls, which are in the file now.
@@ -370,6 +414,7 @@ class Extractor {
   std::vector<std::int32_t> described_, askable_;  // rows
   std::vector<std::string> item_tags_;
   TagCollector collector_;
+  std::int64_t items_imported_ = 0;  // answers of the batch file that were about items
   ExtractionResult result_;
 };
 
@@ -387,7 +432,7 @@ ExtractionResult extract(const fs::path& dataset, const ExtractionOptions& optio
     const std::string where = store_path(options.server, dataset);
     HYPERLLM_CHECK(where.find("://") != std::string::npos || fs::exists(where), ErrorCode::kIo,
                    where + ": no call store; nothing has been asked yet");
-    told.text = report_text(CallStore::open(where)->report());
+    told.text = report_text(CallStore::open_to_read(where)->report());
     return told;
   }
   check(options, context);

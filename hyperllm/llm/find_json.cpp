@@ -5,28 +5,42 @@
 #include <cctype>
 #include <optional>
 
+#include "hyperllm/base/json.h"
+
 namespace hyperllm::llm {
 namespace {
 
 using nlohmann::json;
 
 constexpr int kMaxDepth = 64;
+// Letters looked at for each letter of the text, at most. Objects inside objects are read once for each level
+// around them, which no honest reply has many of.
+constexpr std::size_t kMostEffort = 16;
 constexpr std::array<std::string_view, 4> kThinkingTags = {"think", "thinking", "reasoning", "reflection"};
 
 bool starts_with_at(std::string_view text, std::size_t at, std::string_view what) {
   return text.substr(std::min(at, text.size()), what.size()) == what;
 }
 
+// Letters looked at, and how many there may be: readers that begin at every brace could else look at the
+// whole text each time ("{/*" repeated).
+struct Effort {
+  std::size_t spent = 0, most = 0;
+  bool over() const { return spent > most; }
+};
+
 // A reader of JSON as models write it. Never throws; notes what it mended.
 class LenientReader {
  public:
-  explicit LenientReader(std::string_view text) : text_(text) {}
+  LenientReader(std::string_view text, Effort& effort) : text_(text), effort_(effort) {}
 
   // The object that opens at `at`; nullopt if what stands there is no object at all.
   std::optional<json> object_at(std::size_t at) {
     at_ = at;
     json value;
-    if (!read_value(value, 0) || !value.is_object() || value.empty()) return std::nullopt;
+    const bool whole = read_value(value, 0);
+    effort_.spent += 1 + at_ - at;  // the cursor never goes back
+    if (!whole || !value.is_object() || value.empty()) return std::nullopt;
     return value;
   }
   std::size_t end() const { return at_; }
@@ -181,7 +195,7 @@ class LenientReader {
     if (starts_with_at(text_, at_ + 4, "\\u") && (peek() == 'd' || peek() == 'D')) length = 10;
     if (at_ + length > text_.size()) return false;
     const std::string literal = "\"\\u" + std::string(text_.substr(at_, length)) + "\"";
-    const json decoded = json::parse(literal, nullptr, false);
+    const json decoded = parse_json(literal);
     at_ += decoded.is_string() ? length : 4;
     if (decoded.is_string()) out += decoded.get<std::string>();
     return true;
@@ -208,7 +222,7 @@ class LenientReader {
       value = word == "None" ? json() : json(word == "True");
       return true;
     }
-    value = json::parse(word, nullptr, false);
+    value = parse_json(word);
     if (!value.is_discarded()) return true;
     value = nullptr;  // NaN, ..., a placeholder: a gap, not a value
     note("unreadable value");
@@ -216,6 +230,7 @@ class LenientReader {
   }
 
   std::string_view text_;
+  Effort& effort_;
   std::size_t at_ = 0;
   std::vector<std::string> repairs_;
 };
@@ -237,12 +252,20 @@ std::string without_thinking(std::string_view completion) {
   std::string text(completion);
   for (const std::string_view tag : kThinkingTags) {
     const std::string open = "<" + std::string(tag) + ">", close = "</" + std::string(tag) + ">";
-    for (std::size_t end; (end = text.find(close)) != std::string::npos;) {
-      const std::size_t begin = text.substr(0, end).find(open);
-      const std::size_t from = begin == std::string::npos ? 0 : begin;
-      text.erase(from, end + close.size() - from);
+    const std::string_view all = text;
+    std::string kept;
+    std::size_t at = 0;
+    for (std::size_t end; (end = all.find(close, at)) != std::string_view::npos; at = end + close.size()) {
+      const std::string_view before = all.substr(at, end - at);
+      const std::size_t begin = before.find(open);
+      if (begin == std::string_view::npos)
+        kept.clear();  // the opening tag is missing: all so far was thinking
+      else
+        kept += before.substr(0, begin);
     }
-    if (const std::size_t begin = text.find(open); begin != std::string::npos) text.erase(begin);
+    const std::string_view rest = all.substr(at);
+    kept += rest.substr(0, rest.find(open));
+    text = std::move(kept);
   }
   return text;
 }
@@ -255,8 +278,9 @@ FoundJson find_json(std::string_view completion, std::span<const std::string_vie
   const std::string text = without_thinking(completion);
   FoundJson best;
   std::size_t best_keys = 0;
-  for (std::size_t at = text.find('{'); at != std::string::npos; at = text.find('{', at)) {
-    LenientReader reader(text);
+  Effort effort{.spent = 0, .most = kMostEffort * text.size()};
+  for (std::size_t at = text.find('{'); at != std::string::npos && !effort.over(); at = text.find('{', at)) {
+    LenientReader reader(text, effort);
     std::optional<json> value = reader.object_at(at);
     if (!value) {
       ++at;
@@ -264,12 +288,13 @@ FoundJson find_json(std::string_view completion, std::span<const std::string_vie
     }
     const std::size_t present = keys_present(*value, keys);
     if (!best.found() || present >= best_keys) {
-      best = {std::move(*value), reader.repairs()};
+      best = {std::move(*value), reader.repairs(), 0};
       best_keys = present;
     }
     // An object without the keys may be a wrapper around the one that has them.
     at = present > 0 ? std::max(reader.end(), at + 1) : at + 1;
   }
+  best.effort = effort.spent;
   if (text.size() != completion.size()) best.repairs.insert(best.repairs.begin(), "thinking");
   if (best.found() && text.find("```") != std::string::npos)
     best.repairs.insert(best.repairs.begin(), "code fence");

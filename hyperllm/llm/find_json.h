@@ -16,6 +16,7 @@ std::string without_thinking(std::string_view completion);
 struct FoundJson {
   nlohmann::json value;              // an object, or null if there is none
   std::vector<std::string> repairs;  // what had to be mended, for example "code fence", "truncated"
+  std::size_t effort = 0;            // letters looked at
 
   bool found() const { return value.is_object(); }
   bool truncated() const;
@@ -25,7 +26,8 @@ struct FoundJson {
 // Text around it, code fences and thinking are skipped. Mended: trailing and missing commas, comments, single
 // or typographic quotes, bare keys, True/False/None, raw line breaks in strings, and an end cut off anywhere:
 // an element that was cut in the middle is dropped, since half a word is worse than none, and what is open is
-// closed.
+// closed. Takes time in proportion to the text, whatever stands in it: at most 16 letters are looked at for
+// each one (and the text once more), then the search ends with what it has.
 FoundJson find_json(std::string_view completion, std::span<const std::string_view> keys);
 
 }  // namespace hyperllm::llm

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/llm/unicode.h"
@@ -52,7 +53,7 @@ ItemLines::ItemLines(std::filesystem::path file, const std::vector<std::string>&
     const std::int64_t start = offset;
     offset += static_cast<std::int64_t>(line.size()) + 1;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const json object = json::parse(line, nullptr, false);
+    const json object = parse_json(line);
     if (!object.is_object())
       throw data_error(file_.string(), number, "", "not a JSON object",
                        "Write one object a line, like {\"id\": \"17\", \"title\": \"...\"}.");
@@ -80,7 +81,7 @@ data::ItemText ItemLines::read(std::int64_t row) {
     stream_.clear();
     stream_.seekg(offsets_[index]);
     std::getline(stream_, line);
-    const json object = json::parse(line, nullptr, false);
+    const json object = parse_json(line);
     HYPERLLM_CHECK(object.is_object(), ErrorCode::kIo, file_.string() + " changed while it was read");
     item = data::item_from_json(object);
   }

@@ -119,7 +119,7 @@ void LocalServer::wait_until_ready(const LocalServerOptions& options, const Cont
   context.info("starting llama-server with " + options.model.filename().string());
   while (true) {
     context.check_stop("starting llama-server");
-    if (net::fetch(health).status == 200) return;
+    if (net::fetch(health, context.stop).status == 200) return;
     int status = 0;
     if (::waitpid(process_, &status, WNOHANG) == process_) {
       process_ = -1;

@@ -15,6 +15,7 @@ struct ServerOptions {
   std::string base_url;
   std::string model;
   std::string api_key_env = "OPENAI_API_KEY";
+  std::string ca_file;
   std::string store;
   std::int64_t concurrency = 16;
   double requests_per_minute = 0;
@@ -40,6 +41,10 @@ struct ServerOptions {
          Effect::kHow},
         {"model", &model, "the server's name of the model; with llm = local, a GGUF file"},
         {"api_key_env", &api_key_env, "environment variable that holds the key (never the key itself)",
+         Effect::kHow},
+        {"ca_file", &ca_file,
+         "PEM file of the authorities to trust for https; empty: SSL_CERT_FILE, CURL_CA_BUNDLE or the "
+         "system's",
          Effect::kHow},
         {"store", &store,
          "call store: a file (default DATASET/llm_calls.sqlite) or postgresql://..., shared by machines",

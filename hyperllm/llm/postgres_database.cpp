@@ -2,6 +2,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/llm/database.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -17,14 +18,29 @@ std::vector<const char*> pointers(std::span<const std::string> parameters) {
   return values;
 }
 
+// The URL's password as people wrote it and as it is meant; the user's name may be told.
+std::vector<std::string> passwords_of(std::string_view url) {
+  std::vector<std::string> secrets = net::url_passwords(url);
+  for (const std::string_view name : {"?password=", "&password="})
+    if (const std::size_t at = url.find(name); at != std::string_view::npos) {
+      const std::string_view value = url.substr(at + name.size());
+      secrets.emplace_back(value.substr(0, value.find('&')));
+    }
+  return secrets;
+}
+
 class Postgres : public Database {
  public:
-  explicit Postgres(const std::string& url) : connection_(PQconnectdb(url.c_str())) {
+  explicit Postgres(const std::string& url) : secrets_(passwords_of(url)) {
+    // What the URL says comes later and wins.
+    const char* const names[] = {"connect_timeout", "dbname", nullptr};
+    const char* const values[] = {"10", url.c_str(), nullptr};
+    connection_ = PQconnectdbParams(names, values, 1);
     if (PQstatus(connection_) == CONNECTION_OK) {
       run("SET client_min_messages = warning", {});
       return;
     }
-    const std::string reason = PQerrorMessage(connection_);
+    const std::string reason = net::masked(PQerrorMessage(connection_), secrets_);
     PQfinish(connection_);
     throw Error(ErrorCode::kUnavailable, "call store: no connection to PostgreSQL: " + reason);
   }
@@ -50,7 +66,8 @@ class Postgres : public Database {
 
  private:
   [[noreturn]] void fail() const {
-    throw Error(ErrorCode::kIo, "call store: PostgreSQL: " + std::string(PQerrorMessage(connection_)));
+    throw Error(ErrorCode::kIo,
+                "call store: PostgreSQL: " + net::masked(PQerrorMessage(connection_), secrets_));
   }
 
   std::vector<Row> rows_of(const PGresult* result) const {
@@ -84,7 +101,8 @@ class Postgres : public Database {
     if (PQexitPipelineMode(connection_) != 1) fail();
   }
 
-  PGconn* connection_;
+  std::vector<std::string> secrets_;
+  PGconn* connection_ = nullptr;
 };
 
 }  // namespace

@@ -1,9 +1,17 @@
 #include "hyperllm/llm/probe.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/json.h"
+#include "hyperllm/llm/pacing.h"
+#include "hyperllm/llm/read_values.h"
+#include "hyperllm/llm/server_errors.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -12,6 +20,7 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kWord = "zx-9041-quill";
 constexpr int kTries = 6;
+constexpr double kSilence = 3;  // seconds of waiting that need no word
 
 ordered_json probe_schema(bool bounds) {
   ordered_json list = {{"type", "array"}, {"items", {{"type", "string"}, {"enum", {kWord}}}}};
@@ -26,36 +35,59 @@ ordered_json probe_schema(bool bounds) {
           {"additionalProperties", false}};
 }
 
+constexpr const char* kTask = "looking for the server's dialect";
+
+void wait(double seconds, const Context& context) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  while (Clock::now() < end) {
+    context.check_stop(kTask);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+bool busy(const net::HttpReply& reply) { return reply.status == 429 || reply.status == 503; }
+
 net::HttpReply ask(const Server& server, const Format& format, const Sampling& sampling,
                    const Context& context) {
   const std::vector<Message> messages = {
       {"user", "Tell me in one sentence about a fox who finds a river. Answer in JSON."}};
+  Random random(1, "probe");
   net::HttpReply reply;
   for (int attempt = 0; attempt < kTries; ++attempt) {
-    context.check_stop("looking for the server's dialect");
-    if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(100 << attempt));
-    reply = net::fetch(chat_request(server, format, messages, sampling, probe_schema(format.bounds)));
+    if (attempt > 0) {
+      const double wish = busy(reply) ? retry_after(reply, static_cast<double>(std::time(nullptr))) : -1;
+      const double delay = backoff(attempt, wish, 0.2, random);
+      if (delay >= kSilence)
+        context.info(fmt::format("{} {:.0f} s ({})",
+                                 wish == delay ? "the server asks to wait" : "the next try is in", delay,
+                                 error_message(reply.status, reply.body)));
+      wait(delay, context);
+    }
+    reply = net::fetch(chat_request(server, format, messages, sampling, probe_schema(format.bounds)),
+                       context.stop);
+    context.check_stop(kTask);
+    check_usable(reply);
+    if (reply.failure == net::HttpFailure::kTooLarge) throw no_model_server(reply.url, reply.error);
     const bool passing = reply.status == 0 || reply.status == 429 || reply.status >= 500;
     if (!passing) break;
   }
   HYPERLLM_CHECK(reply.status != 0, ErrorCode::kUnavailable,
-                 "no language model answers at " + server.base_url + " (" + reply.error +
+                 "no language model answers at " + base_of(reply.url) + " (" + reply.error +
                      "). Start the server, or name its address with --base-url.");
-  HYPERLLM_CHECK(reply.status != 401 && reply.status != 403, ErrorCode::kUnavailable,
-                 "the server at " + server.base_url + " refuses the key (" +
-                     error_message(reply.status, reply.body) +
-                     "). Put a valid one into the environment variable that --api-key-env names.");
+  HYPERLLM_CHECK(!busy(reply), ErrorCode::kUnavailable,
+                 "the server at " + base_of(reply.url) + " has no time for any of " + std::to_string(kTries) +
+                     " tries (" + error_message(reply.status, reply.body) + "). Run the same command later.");
   return reply;
 }
 
-bool enforced(std::string_view body) {
-  try {
-    const auto value = nlohmann::json::parse(read_chat(body).text, nullptr, false);
-    return value.is_object() && value.value("mark", nlohmann::json()) == kWord && value.size() == 2;
-  } catch (const Error&) {
-    return false;
-  }
+bool enforced(const ChatReply& reply) {
+  const auto value = parse_json(reply.text);
+  const auto* mark = member(&value, "mark");
+  return mark && text_in(mark) == kWord && value.size() == 2;
 }
+
+std::string server_url(const Server& server) { return net::shown_url(server.base_url); }
 
 bool mentions(const net::HttpReply& reply, std::string_view word) {
   return reply.body.find(word) != std::string::npos;
@@ -69,8 +101,8 @@ Probe probe_format(const Server& server, const Sampling& base, const Context& co
   Probe probe;
   Format format;
   bool found_path = false;
-  int last_missing = 0;
-  std::string missing;
+  net::HttpReply missing;  // the first reply of a server that knows no such path
+  std::string no_model;    // what was wrong with a reply that is none of a language model
   for (const Dialect dialect :
        {Dialect::kOpenAi, Dialect::kVllm, Dialect::kJsonObject, Dialect::kLlama, Dialect::kOllama}) {
     format.dialect = dialect;
@@ -86,24 +118,29 @@ Probe probe_format(const Server& server, const Sampling& base, const Context& co
         format.temperature = false;
         reply = ask(server, format, sampling, context);
       }
-      if (reply.status == 200 && enforced(reply.body)) {
-        probe.format = format;
-        probe.enforced = true;
-        return probe;
-      }
-      found_path = found_path || reply.status == 200;
-      if (reply.status == 404) last_missing = 404, missing = error_message(404, reply.body);
-      probe.notes.push_back(format.text() + ": " +
-                            (reply.status == 200 ? "answered, but not by the schema"
-                                                 : error_message(reply.status, reply.body)));
+      std::string note = error_message(reply.status, reply.body);
+      if (reply.status == 200) try {
+          const ChatReply said = read_chat(reply.body);
+          found_path = true;
+          probe.spoke = probe.spoke || !said.blank();
+          if (enforced(said)) {
+            probe.format = format;
+            probe.enforced = true;
+            return probe;
+          }
+          note = "answered, but not by the schema" + (said.remark.empty() ? "" : ": " + said.remark);
+        } catch (const Error& error) {
+          note = no_model = error.what();
+        }
+      if (is_unknown_path(reply) && dialect == Dialect::kOpenAi) missing = reply;
+      probe.notes.push_back(format.text() + ": " + note);
       if (reply.status == 200) break;  // taken, not enforced: the bounds are not to blame
     }
   }
-  HYPERLLM_CHECK(found_path || last_missing == 0, ErrorCode::kUnavailable,
-                 "the server at " + server.base_url + " knows no such model or path (" + missing +
-                     "). Check --base-url (it ends in /v1) and --model.");
+  if (!found_path && !no_model.empty()) throw no_model_server(server_url(server), no_model);
+  if (!found_path && missing.status != 0) throw unknown_path(missing);
   HYPERLLM_CHECK(found_path, ErrorCode::kUnavailable,
-                 "the server at " + server.base_url + " refuses every request: " + probe.notes.back());
+                 "the server at " + server_url(server) + " refuses every request: " + probe.notes.front());
   format.dialect = Dialect::kPrompt;
   format.bounds = false;
   probe.format = format;

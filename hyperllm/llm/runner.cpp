@@ -7,13 +7,19 @@
 #include <thread>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/llm/read_values.h"
+#include "hyperllm/llm/server_errors.h"
 
 namespace hyperllm::llm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kPatience = 10;  // seconds that calls in flight have once the user wants to stop
+constexpr const char* kRemedy =
+    ". The run ends here, so that no more is spent in vain; nothing but the call store was written. Mend the "
+    "cause, then run the same command with --retry-failed.";
+constexpr std::size_t kLongestKept = 64000;  // bytes of an answer that is of no use
+constexpr double kPatience = 10;             // seconds that calls in flight have once the user wants to stop
 
 // A request's worth of questions on its way.
 struct Work {
@@ -68,6 +74,7 @@ class Runner {
     progress_.advance(0, "waiting for " + std::to_string(theirs_) + " calls of other workers");
     std::this_thread::sleep_for(std::chrono::duration<double>(options_.poll_others));
     job_.rewind();
+    taken_ = 0;
     exhausted_ = false;
     theirs_ = 0;
     seen_before_ = true;
@@ -87,6 +94,7 @@ class Runner {
           exhausted_ = true;
           break;
         }
+        ++taken_;
         ids.push_back(ask->id);
         asks.push_back(std::move(*ask));
       }
@@ -102,6 +110,7 @@ class Runner {
     if (claimed.claim == Claim::kTheirs) {
       ++theirs_;
     } else if (claimed.claim != Claim::kMine) {
+      answered_well_ = answered_well_ || claimed.claim == Claim::kDone;
       if (seen_before_) return;
       ++totals_.known;
       progress_.start_at(progress_.done() + 1);
@@ -190,6 +199,8 @@ class Runner {
     if (!waiting_.empty()) wait = std::min(wait, std::max(0.0, waiting_.front().not_before - now()));
     const double pause = pacer_.wait(now());
     if (!ready_.empty() && pause > 0) wait = std::min(wait, pause);
+    if (!ready_.empty() && loop_.in_flight() == 0)
+      tell_wait(pause, "the rate limit lets the next request go in");
     if (loop_.in_flight() == 0 && wait <= 0) return;
     loop_.turn(std::chrono::milliseconds(static_cast<int>(wait * 1000) + 1));
     store_.record(attempts_);
@@ -215,15 +226,16 @@ class Runner {
     try {
       answer = job_.read(work.asks, reply.body);
     } catch (const Error& error) {
+      // None of the first replies was of a model: it is the server, and waiting does not mend it.
+      if (!spoken_ && ++malformed_ >= kHopeless) {
+        note_attempts(work, "malformed", reply, error.what(), CallState::kPending);
+        throw no_model_server(reply.url, error.what());
+      }
       return again(std::move(work), "malformed", reply, error.what(), -1);
     }
     pacer_.succeeded();
     last_success_ = now();
-    ++successes_;
-    double asked = 0;
-    for (const Ask& ask : work.asks) asked += ask.prompt_tokens;
-    if (answer.prompt_tokens < 0) answer.prompt_tokens = static_cast<std::int64_t>(asked);
-    answer.completion_tokens = std::max<std::int64_t>(answer.completion_tokens, 0);
+    spoken_ = true;
     const double cost = options_.price.of(static_cast<double>(answer.prompt_tokens),
                                           static_cast<double>(answer.completion_tokens));
     totals_.prompt_tokens += answer.prompt_tokens;
@@ -243,11 +255,13 @@ class Runner {
   void judge(Ask ask, History history, Judged judged, Attempt attempt) {
     attempt.outcome = judged.valid ? "ok" : "invalid";
     attempt.reply = std::move(judged.reply);
+    if (!judged.valid && attempt.reply.size() > kLongestKept) attempt.reply.resize(kLongestKept);
     attempt.problem = judged.problem;
     attempt.mended = std::move(judged.mended);
     if (judged.valid) {
       attempt.state = CallState::kDone;
       ++totals_.done;
+      answered_well_ = true;
     } else if (++history.wrong >= options_.wrong_answers) {
       attempt.state = CallState::kDead;
       ++totals_.dead;
@@ -260,14 +274,21 @@ class Runner {
       ready_.push_front(std::move(work));
     }
     const bool over = attempt.state != CallState::kPending;
+    const std::string problem = attempt.problem;
+    useless_ += attempt.state != CallState::kDone;
     attempts_.push_back(std::move(attempt));
     if (over) progress_.advance(1, note());
+    stop_if_hopeless(problem);
   }
 
   void failed(Work work, const net::HttpReply& reply) {
+    check_usable(reply);
+    if (is_unknown_path(reply)) throw unknown_path(reply);
     if (reply.failure == net::HttpFailure::kTimeout)
       return again(std::move(work), "timeout", reply, "no reply in time", -1);
-    if (reply.failure == net::HttpFailure::kConnection)
+    if (reply.failure == net::HttpFailure::kTooLarge)
+      return again(std::move(work), "malformed", reply, reply.error, -1);
+    if (reply.failure != net::HttpFailure::kNone)
       return again(std::move(work), "connection", reply, reply.error, -1);
     const std::string message = error_message(reply.status, reply.body);
     const std::string_view advice = reply.header("x-should-retry");
@@ -276,17 +297,7 @@ class Runner {
       if (reply.status == 429 || reply.status == 503) pacer_.overloaded(now(), seconds);
       return again(std::move(work), "http", reply, message, seconds);
     }
-    if (reply.status == 401 || reply.status == 403)
-      throw Error(ErrorCode::kUnavailable,
-                  "the server refuses the key (" + message +
-                      "). Put a valid one into the environment variable that --api-key-env names.");
-    if (reply.status == 404)
-      throw Error(ErrorCode::kUnavailable, "the server knows no such model or path (" + message +
-                                               "). Check --base-url (it ends in /v1) and --model.");
-    // The question itself is refused. If none has ever been taken, the fault is in all of them.
-    if (successes_ == 0 && ++refused_ >= 5)
-      throw Error(ErrorCode::kUnavailable, "the server refuses every request: " + message);
-    give_up(work, "http", reply, message);
+    give_up(std::move(work), "http", reply, message);
   }
 
   // A failure that may pass. After too many, a dead letter; or, if nobody else fared better, an outage.
@@ -301,19 +312,75 @@ class Runner {
                                                  "). What was answered is stored; run the same "
                                                  "command to go on.");
       }
-      return give_up(work, outcome, reply, problem);
+      return give_up(std::move(work), outcome, reply, problem);
     }
     note_attempts(work, outcome, reply, problem, CallState::kPending);
-    work.not_before = now() + backoff(work.failures, asked, options_.backoff_base, random_);
+    const double delay = backoff(work.failures, asked, options_.backoff_base, random_);
+    const bool wish = asked >= 0 && delay == asked;
+    tell_wait(delay, wish ? "the server asks to wait" : "the next try is in", problem);
+    work.not_before = now() + delay;
     waiting_.push_back(std::move(work));
     std::push_heap(waiting_.begin(), waiting_.end(), later);
   }
 
-  void give_up(const Work& work, const std::string& outcome, const net::HttpReply& reply,
+  // Says once that nothing happens for a while, and why.
+  void tell_wait(double seconds, const char* what, const std::string& why = {}) {
+    if (seconds < options_.silence || now() < told_until_) return;
+    told_until_ = now() + seconds;
+    char number[32];
+    std::snprintf(number, sizeof number, " %.0f s", seconds);
+    context_.info(what + (number + (why.empty() ? "" : " (" + why + ")")));
+  }
+
+  void give_up(Work work, const std::string& outcome, const net::HttpReply& reply,
                const std::string& problem) {
+    const auto count = static_cast<std::int64_t>(work.asks.size());
+    if (count > 1) {  // one question is to blame, or the request's size: each gets its own
+      note_attempts(work, outcome, reply, problem, CallState::kPending);
+      for (Ask& ask : work.asks) ready_.push_back(work_of({std::move(ask)}));
+      return;
+    }
     note_attempts(work, outcome, reply, problem, CallState::kDead);
-    totals_.dead += static_cast<std::int64_t>(work.asks.size());
-    progress_.advance(static_cast<std::int64_t>(work.asks.size()), note());
+    totals_.dead += count;
+    ++useless_;
+    refused_ += outcome == "http";
+    progress_.advance(count, note());
+    stop_if_hopeless(problem);
+  }
+
+  void stop_if_hopeless(const std::string& problem) {
+    if (answered_well_ || (totals_.dead < kHopeless && useless_ < 3 * kHopeless)) return;
+    if (any_known()) {
+      answered_well_ = true;
+      return;
+    }
+    const std::string count = std::to_string(useless_);
+    const bool refused = refused_ == useless_;
+    throw Error(ErrorCode::kUnavailable,
+                (refused ? "the server refuses every request: "
+                         : "none of the first " + count + " answers is of use; the last: ") +
+                    without_full_stop(problem) + kRemedy);
+  }
+
+  // Whether any question of the job, also one that is still to come, has a valid answer in the store.
+  bool any_known() {
+    const std::int64_t taken = taken_;
+    bool found = false;
+    job_.rewind();
+    while (!found) {
+      std::vector<std::string> keys;
+      while (keys.size() < 512) {
+        const std::optional<Ask> ask = job_.next();
+        if (!ask) break;
+        keys.push_back(ask->id.key);
+      }
+      if (keys.empty()) break;
+      for (const auto& record : store_.find(keys))
+        found = found || (record && record->state == CallState::kDone);
+    }
+    job_.rewind();
+    for (std::int64_t i = 0; i < taken; ++i) job_.next();
+    return found;
   }
 
   void note_attempts(const Work& work, const std::string& outcome, const net::HttpReply& reply,
@@ -363,8 +430,12 @@ class Runner {
   std::vector<Work> waiting_;  // a heap by not_before
   std::vector<Attempt> attempts_;
   std::exception_ptr error_;
-  double reserved_tokens_ = 0, reserved_cost_ = 0, last_success_ = -1, stopped_at_ = -1;
-  std::int64_t successes_ = 0, refused_ = 0, theirs_ = 0;
+  double reserved_tokens_ = 0, reserved_cost_ = 0, last_success_ = -1, stopped_at_ = -1, told_until_ = -1;
+  std::int64_t theirs_ = 0;
+  std::int64_t taken_ = 0;  // questions since the job's beginning
+  std::int64_t useless_ = 0, refused_ = 0, malformed_ = 0;
+  bool spoken_ = false;         // some reply was that of a model
+  bool answered_well_ = false;  // some answer is valid
   bool exhausted_ = false, seen_before_ = false;
 };
 

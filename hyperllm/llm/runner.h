@@ -39,9 +39,9 @@ struct Judged {
 };
 
 struct Answered {
-  std::vector<Judged> judged;  // one an ask, in order
-  std::int64_t prompt_tokens = -1;
-  std::int64_t completion_tokens = -1;
+  std::vector<Judged> judged;      // one an ask, in order
+  std::int64_t prompt_tokens = 0;  // believable ones (read_values.h)
+  std::int64_t completion_tokens = 0;
 };
 
 // A set of questions of one kind. Called from one thread.
@@ -70,7 +70,12 @@ struct RunnerOptions {
   int tries = 8;              // of one request against a failing server
   double backoff_base = 0.5;  // seconds
   double poll_others = 1.0;   // seconds between looks at calls that other workers have
+  double silence = 3;         // seconds of waiting that need no word
 };
+
+// A run ends when so many questions became dead letters, or three times as many answers were of no use,
+// before the first valid answer (of this run, or known from before): what comes next would only cost more.
+inline constexpr std::int64_t kHopeless = 20;
 
 struct RunTotals {
   std::int64_t known = 0;  // answered or dead before this run
@@ -81,9 +86,11 @@ struct RunTotals {
   bool budget_reached = false;  // some calls have not been made
 };
 
-// Makes every call of the job that the store has no answer to. Throws kUnavailable if the server refuses the
-// key or the model, rejects the first requests as malformed, or stops answering for as long as one request
-// may be tried; kInterrupted if the user asked to stop. Whatever happens, what was answered is in the store.
+// Makes every call of the job that the store has no answer to. A request of several questions that is refused
+// or fails for good is asked question by question, so that the innocent are answered. Throws kUnavailable if
+// the server refuses the key or the model, gives kHopeless useless answers and none else, or stops answering
+// for as long as one request may be tried; kInterrupted if the user asked to stop. Whatever happens, what was
+// answered is in the store.
 RunTotals run_job(Job& job, CallStore& store, const RunnerOptions& options, const Context& context);
 
 // What run_job would do: calls not yet answered and their estimated prompt tokens. Writes nothing.

@@ -6,9 +6,23 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/llm/probe.h"
+#include "hyperllm/llm/read_values.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
+
+void check_address(const std::string& url) {
+  const std::string shown = net::shown_url(url);
+  HYPERLLM_CHECK(
+      url.starts_with("http://") || url.starts_with("https://"), ErrorCode::kInvalidArgument,
+      "option 'base_url': '" + shown + "' does not say how to speak; write " +
+          (url.find("://") == std::string::npos ? "http://" + shown : "http://... or https://..."));
+  for (const char* end : {"/chat/completions", "/embeddings", "/completions", "/models"})
+    HYPERLLM_CHECK(!url.ends_with(end), ErrorCode::kInvalidArgument,
+                   "option 'base_url': '" + shown + "' names one service of the server; write " +
+                       shown.substr(0, shown.rfind(end)));
+}
 
 void check(const ServerOptions& options) {
   check_fields(ServerOptions(options).fields());
@@ -21,9 +35,37 @@ void check(const ServerOptions& options) {
       "option 'base_url': name a server, such as http://localhost:8080/v1 (llama-server), "
       "http://localhost:8000/v1 (vLLM), http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1, or "
       "choose --llm local");
+  if (options.llm != "local" && !options.base_url.empty()) check_address(options.base_url);
 }
 
 bool is_server_store(const std::string& where) { return where.find("://") != std::string::npos; }
+
+// Files with keys end in a line end. One inside would end the header and begin another.
+std::string key_from(const std::string& variable) {
+  const char* value = std::getenv(variable.c_str());
+  std::string_view key = value ? value : "";
+  const auto blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!key.empty() && blank(key.front())) key.remove_prefix(1);
+  while (!key.empty() && blank(key.back())) key.remove_suffix(1);
+  for (std::size_t i = 0; i < key.size(); ++i)
+    HYPERLLM_CHECK(static_cast<unsigned char>(key[i]) >= ' ' && key[i] != 0x7F, ErrorCode::kInvalidArgument,
+                   "the key in the environment variable " + variable +
+                       " has a control character, such as a "
+                       "line end, at letter " +
+                       std::to_string(i + 1) + ". Set it to the key alone.");
+  return std::string(key);
+}
+
+std::string authorities(const ServerOptions& options) {
+  std::pair<std::string, std::string> found = {"option 'ca_file'", options.ca_file};
+  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+    if (const char* value = std::getenv(name);
+        value && found.second.empty() && options.base_url.starts_with("https://"))
+      found = {std::string("environment variable ") + name, value};
+  HYPERLLM_CHECK(found.second.empty() || std::filesystem::is_regular_file(found.second), ErrorCode::kIo,
+                 found.first + ": " + found.second + ": no such file");
+  return found.second;
+}
 
 }  // namespace
 
@@ -43,11 +85,14 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
   server_.model =
       options.llm == "local" ? std::filesystem::path(options.model).filename().string() : options.model;
   server_.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options.timeout_seconds * 1000));
-  if (const char* key = std::getenv(options.api_key_env.c_str())) server_.api_key = key;
+  server_.api_key = key_from(options.api_key_env);
+  server_.ca_file = authorities(options);
   const std::string where = store_path(options, folder);
-  if (!options.dry_run || is_server_store(where) || std::filesystem::exists(where))
-    store_ = CallStore::open(where);
-  if (options.dry_run) return;
+  if (options.dry_run) {
+    if (is_server_store(where) || std::filesystem::exists(where)) store_ = CallStore::open_to_read(where);
+    return;
+  }
+  store_ = CallStore::open(where);
   if (options.retry_failed) {
     const std::int64_t reopened = store_->reopen_dead();
     context.info(std::to_string(reopened) + " dead letters will be asked again");
@@ -68,7 +113,8 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
 Format Session::format(const std::string& wanted, const Sampling& sampling, const Context& context) {
   if (wanted != "auto") return Format{.dialect = dialect_named(wanted)};
   // A local server has a new port each time; the model's name says enough.
-  const std::string name = "format " + (local_ ? "local" : server_.base_url) + " " + server_.model;
+  const std::string name =
+      "format " + (local_ ? "local" : net::shown_url(server_.base_url)) + " " + server_.model;
   if (const std::string known = store_->fact(name); !known.empty()) return Format::parse(known);
   context.info("asking the server which form of structured output it enforces");
   const Probe probe = probe_format(server_, sampling, context);
@@ -79,7 +125,8 @@ Format Session::format(const std::string& wanted, const Sampling& sampling, cons
     context.warn(
         "the server enforces no JSON schema: replies depend on the prompt alone, expect more repairs");
   }
-  store_->set_fact(name, probe.format.text());
+  // Of a server that said nothing, nothing was learned that another run should know.
+  if (probe.spoke) store_->set_fact(name, probe.format.text());
   return probe.format;
 }
 
@@ -91,15 +138,23 @@ std::string report_text(const StoreReport& report) {
     text += fmt::format("{:<8}{:>10}{:>10}{:>12}{:>14}{:>8}{:>10}{:>10}{:>14}{:>14}{:>12.4f}\n", k.kind,
                         k.calls, k.done, k.first_try, k.after_repair, k.dead, k.pending, k.attempts,
                         k.prompt_tokens, k.completion_tokens, k.cost);
-  const auto list = [&](const char* title, const std::vector<std::pair<std::string, std::int64_t>>& lines) {
-    if (!lines.empty()) text += std::string("\n") + title + "\n";
-    for (const auto& [what, count] : lines) text += fmt::format("{:>8}  {}\n", count, what);
-  };
-  list("attempts that failed, by reason", report.problems);
-  list("put right without asking again", report.mended);
+  if (!report.problems.empty()) text += "\nattempts that failed, by kind\n";
+  for (const Reason& reason : report.problems) {
+    text += fmt::format("{:>8}  {}\n", reason.count, reason.kind);
+    // The text of a kind without names and numbers is its own example.
+    if (!reason.example.starts_with(reason.kind) || reason.example.size() > reason.kind.size() + 1)
+      text += fmt::format("          such as: {}\n", reason.example);
+  }
+  if (!report.mended.empty()) text += "\nput right without asking again\n";
+  for (const auto& [what, count] : report.mended) text += fmt::format("{:>8}  {}\n", count, what);
   if (!report.dead.empty()) text += "\ndead letters\n";
   for (const Failure& failure : report.dead)
-    text += fmt::format("  {} {}: {}\n", failure.kind, failure.subject, failure.problem);
+    text += fmt::format("  {} {}: {}\n", failure.kind, excerpt(failure.subject, 80),
+                        excerpt(failure.problem, 200));
+  std::int64_t dead = 0;
+  for (const KindReport& kind : report.kinds) dead += kind.dead;
+  if (dead > static_cast<std::int64_t>(report.dead.size()) && !report.dead.empty())
+    text += fmt::format("  and {} more\n", dead - static_cast<std::int64_t>(report.dead.size()));
   return text;
 }
 

@@ -3,8 +3,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <optional>
 #include <unordered_map>
 
 #include "hyperllm/base/error.h"
@@ -38,12 +41,43 @@ class ProcessLock {
   int descriptor_;
 };
 
+// Before a lock is made beside it, and before SQLite reads a device to its end.
+void check_is_store(const std::filesystem::path& file) {
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (!std::filesystem::exists(status)) return;
+  const std::string name = file.string();
+  const std::string remedy = ". Name another file with --store.";
+  HYPERLLM_CHECK(!std::filesystem::is_directory(status), ErrorCode::kIo,
+                 name + ": a folder, not a call store" + remedy);
+  HYPERLLM_CHECK(std::filesystem::is_regular_file(status), ErrorCode::kIo,
+                 name + ": a device or pipe, not a call store" + remedy);
+  std::ifstream stream(file, std::ios::binary);
+  HYPERLLM_CHECK(stream.is_open(), ErrorCode::kIo, name + ": cannot open: " + std::strerror(errno));
+  std::array<char, 16> head{};
+  stream.read(head.data(), head.size());
+  const std::string_view read(head.data(), static_cast<std::size_t>(stream.gcount()));
+  HYPERLLM_CHECK(read.empty() || read == kMagic, ErrorCode::kIo,
+                 name + ": not a database of SQLite, so not a call store" + remedy);
+}
+
 class Sqlite : public Database {
  public:
-  explicit Sqlite(const std::filesystem::path& file) : file_(file), lock_(file) {
-    check(sqlite3_open_v2(file.c_str(), &connection_,
-                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr));
+  Sqlite(const std::filesystem::path& file, bool to_read) : file_(file) {
+    check_is_store(file);
+    if (!to_read) lock_.emplace(file);
+    // A reader may write too, as far as SQLite goes: one that may not leaves files of the WAL behind.
+    const int how = SQLITE_OPEN_READWRITE | (to_read ? 0 : SQLITE_OPEN_CREATE);
+    check(sqlite3_open_v2(file.c_str(), &connection_, how | SQLITE_OPEN_NOMUTEX, nullptr));
     sqlite3_busy_timeout(connection_, 10000);
+    if (to_read) {
+      run("PRAGMA query_only = 1", {});
+      const bool store = !run("SELECT 1 FROM sqlite_master WHERE name = 'facts'", {}).empty();
+      HYPERLLM_CHECK(store, ErrorCode::kIo,
+                     file.string() + ": holds no call store; nothing has been asked yet");
+      return;
+    }
     // WAL with synchronous NORMAL: a killed process loses nothing; a power cut may lose the last moments.
     run("PRAGMA journal_mode = WAL", {});
     run("PRAGMA synchronous = NORMAL", {});
@@ -86,6 +120,8 @@ class Sqlite : public Database {
     std::string message =
         file_.string() + ": " + (connection_ ? sqlite3_errmsg(connection_) : "out of memory");
     if (status == SQLITE_NOTADB) message += ". Name another file with --store, or remove this one";
+    if (status == SQLITE_READONLY || status == SQLITE_CANTOPEN)
+      message += ". Check the permissions of the file and of its folder";
     if (status == SQLITE_FULL || status == SQLITE_IOERR)
       message += ". Free some space, then run the same command: what was answered before is kept";
     throw Error(ErrorCode::kIo, message);
@@ -110,7 +146,7 @@ class Sqlite : public Database {
   }
 
   std::filesystem::path file_;
-  ProcessLock lock_;
+  std::optional<ProcessLock> lock_;
   sqlite3* connection_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
 };
@@ -119,7 +155,11 @@ class Sqlite : public Database {
 
 std::unique_ptr<Database> open_sqlite(const std::filesystem::path& file) {
   if (file.has_parent_path()) make_folder(file.parent_path());
-  return std::make_unique<Sqlite>(file);
+  return std::make_unique<Sqlite>(file, false);
+}
+
+std::unique_ptr<Database> open_sqlite_to_read(const std::filesystem::path& file) {
+  return std::make_unique<Sqlite>(file, true);
 }
 
 Transaction::~Transaction() {

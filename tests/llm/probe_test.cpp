@@ -85,5 +85,68 @@ TEST(Probe, RefusedKeysAndUnknownModelsAreNamed) {
     }
 }
 
+// The user's Ctrl-C, while the server keeps us waiting in one way or another.
+TEST(Probe, StopsAtOnce) {
+  for (const int status : {0, 200, 429, 500}) {
+    std::stop_source stop;
+    FakeServer server([&](const FakeRequest&) {
+      stop.request_stop();
+      FakeAnswer answer{.status = status, .body = "{}", .headers = {{"Retry-After", "100"}}};
+      if (status == 0) answer.fault = FakeAnswer::Fault::kHang;
+      return answer;
+    });
+    Server where;
+    where.base_url = server.url() + "/v1";
+    where.model = "fake";
+    try {
+      probe_format(where, {}, {.stop = stop.get_token()});
+      ADD_FAILURE() << status;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInterrupted) << error.what();
+    }
+    EXPECT_EQ(server.requests(), 1) << status;
+  }
+}
+
+TEST(Probe, WhatIsNoModelServerIsSaidAtOnce) {
+  const struct {
+    FakeAnswer answer;
+    const char* words;
+  } modes[] = {
+      {{.status = 200, .body = "<html>Log in</html>"},
+       "is no language-model server: the server's reply is not JSON"},
+      {{.status = 200, .body = "<html>Log in</html>"}, "it begins: <html>Log in</html>"},
+      {{.status = 200, .body = ""}, "it is empty"},
+      {{.status = 200, .body = R"({"error": "no credit"})"}, "is an error: no credit"},
+      {{.status = 302, .body = "", .headers = {{"Location", "https://sso.example/"}}},
+       "redirects to https://sso.example/"},
+      {{.status = 301, .body = "", .headers = {{"Location", "https://h.example/v1/chat/completions"}}},
+       "--base-url https://h.example/v1"},
+      {{.status = 301, .body = ""}, "redirects to nowhere"},
+      {{.status = 402, .body = R"({"error": {"message": "no credit"}})"},
+       "wants to be paid first (HTTP 402: no credit)"},
+      {{.status = 405, .body = "<h1>Not allowed</h1>"}, "knows no such model or path"},
+      {{.status = 400, .body = R"({"error": {"message": "bad json"}})"}, "refuses every request: openai"},
+  };
+  for (const auto& mode : modes) try {
+      probed([&](const json&, const std::string&) { return mode.answer; });
+      ADD_FAILURE() << mode.words;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+      EXPECT_NE(std::string(error.what()).find(mode.words), std::string::npos) << error.what();
+    }
+}
+
+// A server that only refuses to talk teaches nothing that a later run should go by.
+TEST(Probe, RepliesWithoutATextTeachNothing) {
+  const Probe probe = probed([](const json&, const std::string&) {
+    return FakeAnswer{.body = R"({"choices": [{"message": {"content": null, "refusal": "No."}}]})"};
+  });
+  EXPECT_FALSE(probe.enforced);
+  EXPECT_FALSE(probe.spoke);
+  EXPECT_NE(probe.notes.at(0).find("refusal \"No.\""), std::string::npos) << probe.notes[0];
+  EXPECT_TRUE(probed([](const json&, const std::string&) { return telling(); }).spoke);
+}
+
 }  // namespace
 }  // namespace hyperllm::llm

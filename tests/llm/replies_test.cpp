@@ -256,5 +256,82 @@ TEST(TextChecks, TellLanguagesAndLoops) {
   EXPECT_FALSE(repetition_loop("New York, New York is a song about New York and its lights"));
 }
 
+// What would take hours if each brace made the reader look at the whole rest, or each tag move it.
+TEST(FindJson, WorkGrowsWithTheTextAndNoFaster) {
+  static constexpr std::string_view kKeys[] = {"summary"};
+  constexpr std::size_t kSize = 1 << 18;
+  const std::string heads[] = {"",  "{\"summary\": ", "{'",       "{\"", "\u201c", "/*",
+                               "#", "<think>",        "```json\n"};
+  const std::string parts[] = {"{",
+                               "{/*",
+                               "{/* ",
+                               "{//",
+                               "{#",
+                               "{\"",
+                               "{'",
+                               "{\u201c",
+                               "{\"a\":",
+                               "{a:",
+                               "{a:[",
+                               "[{",
+                               "[",
+                               "{\"a\":1,",
+                               "{a:1 ",
+                               "{a:'",
+                               "{a:\"",
+                               "{\\",
+                               "{\"\\",
+                               "{'{\"",
+                               "{#{//{/*",
+                               "{}",
+                               "{a:{}}",
+                               "{a:1}",
+                               "{,",
+                               "{]",
+                               "{a",
+                               "{\"summary\":",
+                               "{:",
+                               "{\"a\"#",
+                               "{\"a\"/*",
+                               "{a:#",
+                               "</think>",
+                               "<think>",
+                               "<think></think>",
+                               "</thinking>",
+                               "<reasoning></think>",
+                               "```",
+                               "{\"\\u",
+                               "{a:\\ud800",
+                               "\""};
+  const std::string tails[] = {"", "\n", "*/", "\n}", "*/}", "\"", "'}", "</think>", "]}"};
+  for (const std::string& head : heads)
+    for (const std::string& part : parts) {
+      std::string text = head;
+      while (text.size() < kSize / 32) text += part;
+      for (const std::string& tail : tails)
+        EXPECT_LE(find_json(text + tail, kKeys).effort, 17 * (text.size() + tail.size()))
+            << head << part << tail;
+    }
+  for (const std::string& part : parts) {
+    std::string text;
+    while (text.size() < kSize) text += part;
+    find_json(text, kKeys);  // ends
+    parse_item_reply(text, {});
+    parse_user_reply(text, {});
+  }
+}
+
+TEST(FindJson, ThinkingBlocksAreTakenOutOneByOne) {
+  EXPECT_EQ(without_thinking("a<think>b</think>c<think>d</think>e"), "ace");
+  EXPECT_EQ(without_thinking("a</think>b<think>c</think>d"), "bd");
+  EXPECT_EQ(without_thinking("a<think>b</think>c</think>d"), "d");
+  EXPECT_EQ(without_thinking("a<think>b<think>c</think>d"), "ad");
+  EXPECT_EQ(without_thinking("a<reasoning>b<think>c</think>d</reasoning>e<thinking>f"), "ae");
+  EXPECT_EQ(without_thinking("none"), "none");
+  std::string many;  // moving the rest for each would take hours
+  while (many.size() < 16 << 20) many += "</think>";
+  EXPECT_EQ(without_thinking(many + "a"), "a");
+}
+
 }  // namespace
 }  // namespace hyperllm::llm

@@ -8,10 +8,10 @@
 #include <filesystem>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/llm/chat_job.h"
 #include "hyperllm/llm/replies.h"
 #include "tests/llm/child_process.h"
 #include "tests/llm/fake_model.h"
+#include "tests/llm/running.h"
 #include "tests/llm/temporary_postgres.h"
 
 namespace hyperllm::llm {
@@ -20,63 +20,6 @@ namespace {
 using namespace testing_support;
 using nlohmann::json;
 using Fault = FakeAnswer::Fault;
-
-// The subject of a request: the first message of the person, "about S17".
-std::string subject_of(const json& request) {
-  for (const json& message : request["messages"])
-    if (message["role"] == "user") return message["content"].get<std::string>().substr(6);
-  return {};
-}
-
-// No test but that of a server that hangs may depend on how fast the machine is.
-constexpr std::chrono::milliseconds kPatient{60000};
-
-ChatJob job_for(const std::string& url, int size, std::chrono::milliseconds timeout = kPatient) {
-  const Sampling sampling;
-  ChatSpec spec{.kind = "item",
-                .server = {.base_url = url + "/v1", .model = "fake", .api_key = "secret", .timeout = timeout},
-                .format = {},
-                .sampling = sampling,
-                .prompt = Prompt("version: t/1\n[user]\nabout {{subject}}", "test", {"subject"}),
-                .repair = Prompt("version: r/1\n[user]\nMend: {{problems}}", "test", {"problems"}),
-                .schema = item_schema(true),
-                .judge = [](const std::string& text) {
-                  const auto parsed = parse_item_reply(text, {});
-                  Judged judged{.valid = parsed.valid(), .reply = {}, .problem = {}, .mended = {}};
-                  if (!parsed.valid()) judged.problem = parsed.problems[0];
-                  return judged;
-                }};
-  return ChatJob(std::move(spec), size, [size](std::int64_t i) -> std::optional<ChatInput> {
-    if (i >= size) return std::nullopt;
-    const std::string subject = "S" + std::to_string(i);
-    return ChatInput{subject, {{"subject", subject}}};
-  });
-}
-
-class Running : public testing::Test {
- protected:
-  void SetUp() override {
-    file_ = std::filesystem::path(testing::TempDir()) / ("runner_" + std::to_string(::getpid()) + ".sqlite");
-    TearDown();
-    options_.pace.concurrency = 16;
-    options_.backoff_base = 0.01;
-    options_.tries = 6;
-  }
-  void TearDown() override {
-    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(file_.string() + suffix);
-  }
-
-  RunTotals run(const std::string& url, int size, const Context& context = {}) {
-    auto store = CallStore::open(file_);
-    ChatJob job = job_for(url, size, timeout_);
-    return run_job(job, *store, options_, context);
-  }
-  KindReport report() { return CallStore::open(file_)->report().kinds.at(0); }
-
-  std::filesystem::path file_;
-  RunnerOptions options_;
-  std::chrono::milliseconds timeout_ = kPatient;
-};
 
 TEST_F(Running, EveryKindOfFaultIsOvercome) {
   AskedLog log, answered;
@@ -157,16 +100,6 @@ TEST_F(Running, RepairThenRetryThenDeadLetter) {
   EXPECT_EQ(store->reopen_dead(), 1);
 }
 
-void expect_unavailable(const std::function<void()>& body, const std::string& words) {
-  try {
-    body();
-    FAIL() << "expected an error with: " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
-    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
-  }
-}
-
 TEST_F(Running, HopelessServersStopTheRunWithTheReason) {
   std::atomic<int> status = 401;
   FakeServer server([&](const FakeRequest&) {
@@ -175,12 +108,18 @@ TEST_F(Running, HopelessServersStopTheRunWithTheReason) {
   expect_unavailable([&] { run(server.url(), 50); }, "refuses the key (HTTP 401: because)");
   status = 404;
   expect_unavailable([&] { run(server.url(), 50); }, "--model");
-  status = 400;
-  expect_unavailable([&] { run(server.url(), 50); }, "refuses every request: HTTP 400: because");
+  expect_unavailable([&] { run(server.url(), 50); }, "try --base-url " + server.url() + "/v1/v1", false);
+  status = 402;
+  expect_unavailable([&] { run(server.url(), 50); }, "wants to be paid");
   status = 500;
   expect_unavailable([&] { run(server.url(), 50); }, "has not answered any of 6 tries (HTTP 500: because)");
   expect_unavailable([&] { run("http://127.0.0.1:1", 5); }, "run the same command to go on");
-  EXPECT_EQ(report().dead, 4) << "only refused questions died, before it was clear that all are";
+  EXPECT_EQ(report().dead, 0);
+  status = 400;
+  expect_unavailable([&] { run(server.url(), 500); }, "refuses every request: HTTP 400: because");
+  EXPECT_GE(report().dead, kHopeless);
+  EXPECT_LE(report().dead, kHopeless + options_.pace.concurrency)
+      << "before it was clear that all are refused";
 }
 
 TEST_F(Running, OneRefusedOrPoisonousQuestionIsADeadLetter) {
