@@ -1,10 +1,12 @@
 #include "hyperllm/apps/stage.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/lock.h"
 
 namespace hyperllm::apps {
 namespace {
@@ -49,10 +51,15 @@ const Stage& find_stage(const std::vector<Stage>& stages, const std::string& nam
 }
 
 bool is_up_to_date(const std::string& stage, StageCall& call) {
-  return !call.manifest().empty() && artifact::up_to_date(manifest_of(stage, call, {}), call.manifest());
+  if (call.manifest().empty() || !artifact::up_to_date(manifest_of(stage, call, {}), call.manifest()))
+    return false;
+  remove_leftover_lock(call.writes_to());  // a process that was killed after its last file
+  return true;
 }
 
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out) {
+  std::optional<FolderLock> lock;
+  if (const auto folder = call.writes_to(); !folder.empty()) lock.emplace(folder);
   for (const auto& manifest : call.builds_on()) artifact::require_made_from(manifest, call.built_from());
   call.run(context, out);
   if (!call.manifest().empty())

@@ -1,47 +1,28 @@
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <unordered_map>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/lock.h"
 #include "hyperllm/llm/database.h"
 
 namespace hyperllm::llm {
 namespace {
 
-// Holds FILE.lock; the system lets go of it when the process ends, killed or not.
-class ProcessLock {
- public:
-  explicit ProcessLock(const std::filesystem::path& file) {
-    std::filesystem::path path = file;
-    path += ".lock";
-    descriptor_ = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    HYPERLLM_CHECK(descriptor_ >= 0, ErrorCode::kIo,
-                   path.string() + ": cannot open: " + std::strerror(errno));
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-    ::close(descriptor_);
-    throw Error(ErrorCode::kUnavailable,
-                file.string() +
-                    ": another process is working on this call store. Wait for it, or "
-                    "share the work through a postgresql:// store.");
-  }
-  ~ProcessLock() { ::close(descriptor_); }
-  ProcessLock(const ProcessLock&) = delete;
-  ProcessLock& operator=(const ProcessLock&) = delete;
-
- private:
-  int descriptor_;
-};
+// The file itself, whatever links lead to it, so that all of them mean one lock.
+std::filesystem::path checked(const std::filesystem::path& file) {
+  if (std::filesystem::exists(file)) require_regular_file(file);
+  return resolve_links(file);
+}
 
 class Sqlite : public Database {
  public:
-  explicit Sqlite(const std::filesystem::path& file) : file_(file), lock_(file) {
-    check(sqlite3_open_v2(file.c_str(), &connection_,
+  explicit Sqlite(const std::filesystem::path& file)
+      : file_(checked(file)),
+        lock_(file_.string() + ".lock", file.string() + ": another process is working on this call store",
+              "Wait for it, or share the work through a postgresql:// store.") {
+    check(sqlite3_open_v2(file_.c_str(), &connection_,
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr));
     sqlite3_busy_timeout(connection_, 10000);
     // WAL with synchronous NORMAL: a killed process loses nothing; a power cut may lose the last moments.
@@ -110,7 +91,7 @@ class Sqlite : public Database {
   }
 
   std::filesystem::path file_;
-  ProcessLock lock_;
+  FileLock lock_;
   sqlite3* connection_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
 };
