@@ -64,7 +64,7 @@ class Reader {
   explicit Reader(std::filesystem::path file) : file_(std::move(file)) {}
 
   Recipe read() {
-    const std::string content = read_file(file_);
+    const std::string content = read_file(file_, kMiB);
     toml::table document;
     try {
       document = toml::parse(content, file_.string());

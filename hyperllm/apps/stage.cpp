@@ -1,9 +1,11 @@
 #include "hyperllm/apps/stage.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/lock.h"
 
 namespace hyperllm::apps {
 namespace {
@@ -33,11 +35,16 @@ const Stage& find_stage(const std::vector<Stage>& stages, const std::string& nam
 }
 
 bool is_up_to_date(const std::string& stage, StageCall& call) {
-  return !call.manifest().empty() && !asks_for_action(call) &&
-         artifact::up_to_date(manifest_of(stage, call, {}), call.manifest());
+  if (call.manifest().empty() || asks_for_action(call) ||
+      !artifact::up_to_date(manifest_of(stage, call, {}), call.manifest()))
+    return false;
+  remove_leftover_lock(call.writes_to());  // a process that was killed after its last file
+  return true;
 }
 
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out) {
+  std::optional<FolderLock> lock;
+  if (const auto folder = call.writes_to(); !folder.empty()) lock.emplace(folder);
   if (call.keeps_result() && is_up_to_date(stage, call)) {
     context.info(stage + ": up to date");
     return;

@@ -26,6 +26,9 @@ class StageCall {
   // What it will read (only files that exist) and what it has written.
   virtual Files inputs() const = 0;
   virtual Files outputs() const = 0;
+  // The folder that it writes to, if there is one: locked while it works. Empty: it writes nothing, or only
+  // what others may write at the same time.
+  virtual std::filesystem::path writes_to() const { return {}; }
   // Manifests of the earlier results that it builds on, and the interactions that those must be made of: with
   // others, a user's summary, embedding or model could hold what validation and test hide from it.
   virtual Files builds_on() const { return {}; }
@@ -59,8 +62,9 @@ const Stage& find_stage(const std::vector<Stage>& stages, const std::string& nam
 // True if the call's manifest says that nothing has to be done, and no option asks for an action.
 bool is_up_to_date(const std::string& stage, StageCall& call);
 
-// Runs the call, then writes its manifest. Throws kInvalidData before any work if it builds on results of
-// other interactions or on damaged files, and whatever the call throws.
+// Runs the call, then writes its manifest. Throws, before any work, kUnavailable if another process is
+// writing to its folder and kInvalidData if it builds on results of other interactions or on damaged files;
+// then whatever the call throws.
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out);
 
 }  // namespace hyperllm::apps

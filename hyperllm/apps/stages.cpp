@@ -5,6 +5,7 @@
 
 #include "hyperllm/apps/stage.h"
 #include "hyperllm/artifact/manifest.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/stages/bench/run.h"
 #include "hyperllm/stages/embed/run.h"
@@ -40,6 +41,7 @@ class QuestionOf : public CallOf<Options> {
 };
 
 Files existing(const fs::path& folder, std::initializer_list<const char*> names) {
+  finish_commit(folder);
   Files files;
   for (const char* name : names)
     if (fs::exists(folder / name)) files.push_back(folder / name);
@@ -50,6 +52,7 @@ void append(Files& files, const Files& more) { files.insert(files.end(), more.be
 
 // Regular files of the folder whose names end in `suffix`, by name.
 Files files_in(const fs::path& folder, std::string_view suffix) {
+  finish_commit(folder);
   Files files;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored))
@@ -75,9 +78,18 @@ Files interaction_files(const fs::path& dataset) {
   return files;
 }
 
+// A folder that an earlier stage made. Without it the stage fails, and says what is missing.
+fs::path if_there(const fs::path& dataset, const fs::path& folder) {
+  return fs::is_directory(dataset) ? folder : fs::path();
+}
+
+// Workers on several machines share a store, and perhaps the dataset's folder: they write the same files.
+bool is_shared(const std::string& store) { return store.find("://") != std::string::npos; }
+
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
  public:
   fs::path manifest() const override { return options_.output / "prepare.manifest.json"; }
+  fs::path writes_to() const override { return options_.output; }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   // Without the tags of sources that have some: `extract` may replace them.
   Files outputs() const override {
@@ -100,6 +112,11 @@ class Extract : public CallOf<stages::extract::ExtractOptions> {
  public:
   fs::path manifest() const override {
     return told_ || options_.only_tells() ? fs::path() : options_.dataset / "extract.manifest.json";
+  }
+  fs::path writes_to() const override {
+    return options_.only_tells() || is_shared(options_.llm.server.store)
+               ? fs::path()
+               : if_there(options_.dataset, options_.dataset);
   }
   Files inputs() const override {
     Files files = interaction_files(options_.dataset);
@@ -132,6 +149,9 @@ class Extract : public CallOf<stages::extract::ExtractOptions> {
 
 class Tags : public QuestionOf<stages::tags::TagsOptions> {
  public:
+  fs::path writes_to() const override {
+    return options_.write ? if_there(options_.dataset, options_.dataset) : fs::path();
+  }
   void run(const Context& context, std::ostream& out) override {
     out << stages::tags::run(options_, context).text;
   }
@@ -146,6 +166,11 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
  public:
   fs::path manifest() const override {
     return options_.openai.server.dry_run ? fs::path() : folder() / "embed.manifest.json";
+  }
+  fs::path writes_to() const override {
+    return options_.openai.server.dry_run || is_shared(options_.openai.server.store)
+               ? fs::path()
+               : if_there(options_.dataset, folder());
   }
   Files inputs() const override {
     Files files = interaction_files(options_.dataset);
@@ -177,6 +202,7 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
 class Train : public CallOf<stages::train::TrainOptions> {
  public:
   fs::path manifest() const override { return options_.output / "manifest.json"; }
+  fs::path writes_to() const override { return if_there(options_.dataset, options_.output); }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   Files outputs() const override { return result_.outputs; }
   // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
@@ -210,6 +236,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
   fs::path manifest() const override {
     return options_.run / ("evaluate." + options_.split + ".manifest.json");
   }
+  fs::path writes_to() const override { return if_there(options_.run, options_.run); }
   Files inputs() const override {
     Files files = interaction_files(options_.dataset);
     append(files, files_in(options_.run / "model", ""));

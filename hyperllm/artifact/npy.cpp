@@ -20,14 +20,8 @@ static_assert(std::endian::native == std::endian::little,
               ".npy data is read and written as it lies in memory");
 
 namespace fs = std::filesystem;
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 constexpr std::size_t kBlock = 1 << 16;
-
-Error io_error(const fs::path& path, const char* action) {
-  const std::string reason = std::strerror(errno);
-  return Error(ErrorCode::kIo, path.string() + ": cannot " + action + ": " + reason + ". Check the path.");
-}
 
 void read_exactly(std::FILE* file, void* target, std::size_t bytes, const fs::path& path) {
   if (std::fread(target, 1, bytes, file) == bytes) return;
@@ -66,8 +60,7 @@ void read_doubles(std::FILE* file, std::vector<float>& values, const fs::path& p
 }  // namespace
 
 Matrix read_npy(const fs::path& path) {
-  const File file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw io_error(path, "open");
+  const InputFile file = open_input(path);
   std::error_code code;
   const auto size = fs::file_size(path, code);
   if (code) throw Error(ErrorCode::kIo, path.string() + ": cannot read: " + code.message() + ".");
@@ -99,14 +92,18 @@ Matrix read_npy(const fs::path& path) {
 }
 
 void write_npy(const fs::path& path, std::int64_t rows, std::int64_t cols, std::span<const float> values) {
+  AtomicFile file(path);
+  write_npy(file, rows, cols, values);
+  file.commit();
+}
+
+void write_npy(AtomicFile& file, std::int64_t rows, std::int64_t cols, std::span<const float> values) {
   HYPERLLM_CHECK(rows >= 0 && cols >= 0 && rows * cols == static_cast<std::int64_t>(values.size()),
                  ErrorCode::kInvalidArgument,
-                 path.string() + ": " + std::to_string(values.size()) + " values are no matrix of " +
-                     std::to_string(rows) + " x " + std::to_string(cols) + ".");
-  AtomicFile file(path);
+                 std::to_string(values.size()) + " values are no matrix of " + std::to_string(rows) + " x " +
+                     std::to_string(cols) + ".");
   file.write(npy_float_header(rows, cols));
   file.write(values.data(), values.size_bytes());
-  file.commit();
 }
 
 }  // namespace hyperllm::artifact

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hyperllm/base/files.h"
 #include "hyperllm/data/csr.h"
 
 namespace hyperllm::artifact {
@@ -27,9 +28,10 @@ struct Matrix {
 // Fortran order, sizes that lie, a non-finite value with its row and column).
 Matrix read_npy(const std::filesystem::path& path);
 
-// Writes float32, atomically.
+// Writes float32, atomically, or to a file of a set.
 void write_npy(const std::filesystem::path& path, std::int64_t rows, std::int64_t cols,
                std::span<const float> values);
+void write_npy(AtomicFile& file, std::int64_t rows, std::int64_t cols, std::span<const float> values);
 
 // Reads a SciPy CSR matrix (scipy.sparse.save_npz, compressed or not) as its non-zero pattern; explicit zeros
 // are dropped. Throws kIo, kInvalidData (truncated, not CSR, indices out of range, sizes that lie).

@@ -10,6 +10,7 @@
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/artifact/npy_header.h"
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
 
 namespace hyperllm::artifact {
 namespace {
@@ -30,6 +31,7 @@ class Archive {
   explicit Archive(const fs::path& path) : path_(path) {
     if (!fs::exists(path))
       throw Error(ErrorCode::kIo, path.string() + ": cannot open: no such file. Check the path.");
+    require_regular_file(path);
     int code = 0;
     zip_.reset(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
     if (zip_) return;

@@ -2,12 +2,10 @@
 
 #include <xxhash.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
-#include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
 
 namespace hyperllm {
 namespace {
@@ -39,13 +37,12 @@ void Hasher::add(std::string_view bytes) { XXH3_128bits_update(state_->inner, by
 std::string Hasher::text() const { return hex(XXH3_128bits_digest(state_->inner)); }
 
 std::string hash_file(const std::filesystem::path& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  HYPERLLM_CHECK(file, ErrorCode::kIo, path.string() + ": cannot open: " + std::strerror(errno) + ".");
+  const InputFile file = open_input(path);
   Hasher hasher;
   char buffer[1 << 16];
   while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get()))
     hasher.add({buffer, count});
-  HYPERLLM_CHECK(!std::ferror(file.get()), ErrorCode::kIo, path.string() + ": cannot read.");
+  if (std::ferror(file.get())) throw io_error(path, "read");
   return hasher.text();
 }
 

@@ -24,7 +24,7 @@ class Hasher {
   std::unique_ptr<State> state_;
 };
 
-// The same of a file's content, read in pieces; throws kIo.
+// The same of a file's content, read in pieces; throws kIo, for pipes and devices too.
 std::string hash_file(const std::filesystem::path& path);
 
 }  // namespace hyperllm

@@ -2,12 +2,10 @@
 
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
 #include "hyperllm/data/ids.h"
 #include "hyperllm/data/inter.h"
 #include "hyperllm/data/lines.h"
@@ -88,31 +86,26 @@ Interactions load_interactions(const fs::path& path, bool fixed_ids, IdTable& us
   return result;
 }
 
-std::unique_ptr<InterWriter> write_interactions(const Dataset& dataset, const Interactions& part,
-                                                const fs::path& path) {
+void add_interactions(const Dataset& dataset, const Interactions& part, const std::string& name,
+                      FileSet& files) {
   HYPERLLM_CHECK(part.item.size() == part.user.size() && part.rating.size() == part.user.size() &&
                      part.timestamp.size() == part.user.size(),
-                 ErrorCode::kInvalidArgument,
-                 path.string() + ": the columns of the interactions differ in length.");
-  auto writer = std::make_unique<InterWriter>(path);
+                 ErrorCode::kInvalidArgument, (files.folder() / name).string() + ": the columns of the interactions differ in length.");
+  InterWriter writer(files.add(name));
   for (std::size_t i = 0; i < part.user.size(); ++i)
-    writer->write(
+    writer.write(
         {dataset.users.at(part.user[i]), dataset.items.at(part.item[i]), part.rating[i], part.timestamp[i]});
-  writer->sync();
-  return writer;
 }
 
-std::unique_ptr<AtomicFile> write_ids(const fs::path& path, const std::string& header,
-                                      const std::vector<std::string>& ids) {
-  auto file = std::make_unique<AtomicFile>(path);
-  file->write(header + "\n");
+void add_ids(const std::string& name, const std::string& header, const std::vector<std::string>& ids,
+             FileSet& files) {
+  AtomicFile& file = files.add(name);
+  file.write(header + "\n");
   for (const std::string& id : ids) {
     HYPERLLM_CHECK(!id.empty() && id.find_first_of("\t\r\n") == id.npos, ErrorCode::kInvalidArgument,
-                   path.string() + ": the id '" + id + "' is empty or holds a tab or a line end.");
-    file->write(id + "\n");
+                   (files.folder() / name).string() + ": the id '" + id + "' is empty or holds a tab or a line end.");
+    file.write(id + "\n");
   }
-  file->sync();
-  return file;
 }
 
 }  // namespace
@@ -129,6 +122,7 @@ Csr Interactions::csr(std::int64_t users, std::int64_t items) const {
 }
 
 Dataset load_dataset(const fs::path& folder) {
+  finish_commit(folder);
   Dataset dataset;
   dataset.name = dataset_name(folder);
   IdTable users, items;
@@ -145,16 +139,19 @@ Dataset load_dataset(const fs::path& folder) {
   return dataset;
 }
 
+void add_dataset(const Dataset& dataset, FileSet& files) {
+  const std::string name = dataset.name.empty() ? folder_name(files.folder()) : dataset.name;
+  add_ids("users.tsv", "user_id:token", dataset.users, files);
+  add_ids("items.tsv", "item_id:token", dataset.items, files);
+  add_interactions(dataset, dataset.valid, name + ".valid.inter", files);
+  add_interactions(dataset, dataset.test, name + ".test.inter", files);
+  add_interactions(dataset, dataset.train, name + ".train.inter", files);
+}
+
 void save_dataset(const Dataset& dataset, const fs::path& folder) {
-  make_folder(folder);
-  const std::string name = dataset.name.empty() ? folder_name(folder) : dataset.name;
-  const auto users = write_ids(folder / "users.tsv", "user_id:token", dataset.users),
-             items = write_ids(folder / "items.tsv", "item_id:token", dataset.items);
-  const auto valid = write_interactions(dataset, dataset.valid, folder / (name + ".valid.inter")),
-             test = write_interactions(dataset, dataset.test, folder / (name + ".test.inter")),
-             train = write_interactions(dataset, dataset.train, folder / (name + ".train.inter"));
-  for (AtomicFile* file : {users.get(), items.get()}) file->commit();
-  for (InterWriter* file : {valid.get(), test.get(), train.get()}) file->commit();
+  FileSet files(folder);
+  add_dataset(dataset, files);
+  files.commit();
 }
 
 std::unordered_map<std::string, std::int32_t> index_of(const std::vector<std::string>& ids) {

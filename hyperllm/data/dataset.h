@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/data/csr.h"
 
 namespace hyperllm::data {
@@ -51,8 +52,9 @@ Dataset load_dataset(const std::filesystem::path& folder);
 // The name of a folder itself, also for "." and "a/b/".
 std::string folder_name(const std::filesystem::path& folder);
 
-// Writes the interaction files and id lists. They replace earlier ones together, when all are on disk: a full
-// disk leaves the earlier dataset whole. Throws kIo, kInvalidArgument (an id that would break the file).
+// The interaction files and id lists, as part of a set or as a set of their own: they replace earlier ones
+// together. Throw kIo, kInvalidArgument (an id that would break the file).
+void add_dataset(const Dataset& dataset, FileSet& files);
 void save_dataset(const Dataset& dataset, const std::filesystem::path& folder);
 
 // id -> row number.

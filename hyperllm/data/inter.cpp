@@ -46,7 +46,7 @@ bool InterReader::next(InterRow& row) {
   return true;
 }
 
-InterWriter::InterWriter(const std::filesystem::path& path) : file_(path) {
+InterWriter::InterWriter(AtomicFile& file) : file_(file) {
   file_.write("user_id:token\titem_id:token\trating:float\ttimestamp:float\n");
 }
 
@@ -58,8 +58,5 @@ void InterWriter::write(const InterRow& row) {
   line_ += '\n';
   file_.write(line_);
 }
-
-void InterWriter::sync() { file_.sync(); }
-void InterWriter::commit() { file_.commit(); }
 
 }  // namespace hyperllm::data

@@ -41,16 +41,14 @@ class InterReader {
   int user_ = -1, item_ = -1, rating_ = -1, timestamp_ = -1;
 };
 
-// Writes such a file, atomically: it appears when commit() succeeds.
+// Writes such a file.
 class InterWriter {
  public:
-  explicit InterWriter(const std::filesystem::path& path);
+  explicit InterWriter(AtomicFile& file);
   void write(const InterRow& row);
-  void sync();  // AtomicFile::sync
-  void commit();
 
  private:
-  AtomicFile file_;
+  AtomicFile& file_;
   std::string line_;
 };
 

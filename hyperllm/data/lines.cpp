@@ -1,11 +1,14 @@
 #include "hyperllm/data/lines.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
 
 namespace hyperllm::data {
 namespace {
@@ -14,20 +17,16 @@ constexpr std::size_t kLongestLine = 64 << 20;
 }  // namespace
 
 LineReader::LineReader(std::filesystem::path path) : path_(std::move(path)) {
-  std::error_code code;
-  if (std::filesystem::is_directory(path_, code))
-    throw Error(ErrorCode::kIo, path_.string() + ": is a folder. Give the path of a file.");
-  if (std::filesystem::exists(path_, code) && !std::filesystem::is_regular_file(path_, code))
-    throw Error(ErrorCode::kIo, path_.string() +
-                                    ": is a pipe or a device, and inputs are read more than once. Write it "
-                                    "to a file (gzip will do) and give that.");
-  errno = 0;
-  file_ = gzopen(path_.c_str(), "rb");
-  if (!file_)
-    throw Error(ErrorCode::kIo,
-                path_.string() + ": cannot open: " + std::strerror(errno ? errno : ENOMEM) +
-                    (errno == ENOENT ? ". Check the path." : ". Check that you may read it."));
+  const InputFile input = open_input(path_);
+  const int descriptor = ::dup(::fileno(input.get()));
+  file_ = descriptor < 0 ? nullptr : gzdopen(descriptor, "rb");
+  if (!file_) {
+    const Error error = io_error(path_, "open");
+    if (descriptor >= 0) ::close(descriptor);
+    throw error;
+  }
   gzbuffer(file_, kPiece);
+  std::error_code code;
   const auto size = std::filesystem::file_size(path_, code);
   bytes_total_ = code ? 0 : static_cast<std::int64_t>(size);
   buffer_.resize(kPiece);

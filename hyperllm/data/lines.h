@@ -12,8 +12,8 @@ namespace hyperllm::data {
 
 class LineReader {
  public:
-  // Opens a plain or a gzip file (told by its content, not by its name). Throws kIo, for pipes and devices
-  // too: stages read their inputs more than once (format, content, hash).
+  // Opens a plain or a gzip file (told by its content, not by its name). Throws as
+  // open_input does.
   explicit LineReader(std::filesystem::path path);
   ~LineReader();
   LineReader(const LineReader&) = delete;

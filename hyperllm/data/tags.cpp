@@ -6,7 +6,6 @@
 #include <unordered_set>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/numbers.h"
 #include "hyperllm/data/table.h"
@@ -110,9 +109,13 @@ std::vector<Pair> load_tag_items(const fs::path& path, std::size_t tags,
 
 }  // namespace
 
-bool has_tags(const fs::path& folder) { return fs::exists(folder / "tags.tsv"); }
+bool has_tags(const fs::path& folder) {
+  finish_commit(folder);
+  return fs::exists(folder / "tags.tsv");
+}
 
 TagGraph load_tags(const fs::path& folder, const std::vector<std::string>& items) {
+  finish_commit(folder);
   TagGraph graph;
   graph.tags = load_tag_list(folder / "tags.tsv");
   graph.edges = load_edges(folder / "tag_edges.tsv", graph.tags.size());
@@ -120,16 +123,16 @@ TagGraph load_tags(const fs::path& folder, const std::vector<std::string>& items
   return graph;
 }
 
-void save_tags(const TagGraph& graph, const fs::path& folder, const std::vector<std::string>& items) {
-  AtomicFile edges(folder / "tag_edges.tsv");
+void add_tags(const TagGraph& graph, const std::vector<std::string>& items, FileSet& files) {
+  AtomicFile& edges = files.add("tag_edges.tsv");
   edges.write("parent\tchild\n");
   for (const auto& [parent, child] : graph.edges)
     edges.write(std::to_string(parent) + "\t" + std::to_string(child) + "\n");
-  AtomicFile tag_items(folder / "tag_items.tsv");
+  AtomicFile& tag_items = files.add("tag_items.tsv");
   tag_items.write("tag\titem\n");
   for (const auto& [tag, item] : graph.tag_items)
     tag_items.write(std::to_string(tag) + "\t" + items.at(item) + "\n");
-  AtomicFile tags(folder / "tags.tsv");
+  AtomicFile& tags = files.add("tags.tsv");
   tags.write("tag_id\ttext\tlevel\n");
   for (std::size_t i = 0; i < graph.tags.size(); ++i) {
     const Tag& tag = graph.tags[i];
@@ -139,9 +142,12 @@ void save_tags(const TagGraph& graph, const fs::path& folder, const std::vector<
         "tag " + std::to_string(i) + ": the text '" + tag.text + "' is empty or holds a tab or a line end.");
     tags.write(std::to_string(i) + "\t" + tag.text + "\t" + std::to_string(tag.level) + "\n");
   }
-  edges.commit();
-  tag_items.commit();
-  tags.commit();
+}
+
+void save_tags(const TagGraph& graph, const fs::path& folder, const std::vector<std::string>& items) {
+  FileSet files(folder);
+  add_tags(graph, items, files);
+  files.commit();
 }
 
 }  // namespace hyperllm::data

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "hyperllm/base/file_set.h"
+
 namespace hyperllm::data {
 
 struct Tag {
@@ -29,6 +31,9 @@ TagGraph load_tags(const std::filesystem::path& folder, const std::vector<std::s
 // True if the folder has tags.tsv.
 bool has_tags(const std::filesystem::path& folder);
 
+// The three files, as part of a set or as a set of their own. Throw kIo, kInvalidArgument (a text that would
+// break the file).
+void add_tags(const TagGraph& graph, const std::vector<std::string>& items, FileSet& files);
 void save_tags(const TagGraph& graph, const std::filesystem::path& folder,
                const std::vector<std::string>& items);
 

@@ -132,6 +132,7 @@ nlohmann::ordered_json item_to_json(const ItemText& item) {
 }
 
 std::vector<ItemText> load_item_texts(const fs::path& folder, const std::vector<std::string>& items) {
+  finish_commit(folder);
   const fs::path path = folder / "items.jsonl";
   std::vector<ItemText> texts(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) texts[i].id = items[i];
@@ -147,13 +148,19 @@ std::vector<ItemText> load_item_texts(const fs::path& folder, const std::vector<
   return texts;
 }
 
-void save_item_texts(const std::vector<ItemText>& texts, const fs::path& folder) {
-  AtomicFile file(folder / "items.jsonl");
+void add_item_texts(const std::vector<ItemText>& texts, FileSet& files) {
+  AtomicFile& file = files.add("items.jsonl");
   for (const ItemText& item : texts) file.write(dump(item_to_json(item)));
-  file.commit();
+}
+
+void save_item_texts(const std::vector<ItemText>& texts, const fs::path& folder) {
+  FileSet files(folder);
+  add_item_texts(texts, files);
+  files.commit();
 }
 
 std::vector<std::string> load_summaries(const fs::path& file, const std::vector<std::string>& ids) {
+  finish_commit(folder_of(file));
   std::vector<std::string> summaries(ids.size());
   const auto rows = index_of(ids);
   std::vector<std::int64_t> lines(ids.size(), 0);
@@ -173,15 +180,21 @@ std::vector<std::string> load_summaries(const fs::path& file, const std::vector<
   return summaries;
 }
 
-void save_summaries(const fs::path& file, const std::vector<std::string>& ids,
-                    const std::vector<std::string>& summaries) {
+void add_summaries(const std::string& name, const std::vector<std::string>& ids,
+                   const std::vector<std::string>& summaries, FileSet& files) {
   HYPERLLM_CHECK(ids.size() == summaries.size(), ErrorCode::kInvalidArgument,
-                 file.string() + ": " + std::to_string(ids.size()) + " ids but " +
-                     std::to_string(summaries.size()) + " summaries.");
-  AtomicFile output(file);
+                 (files.folder() / name).string() + ": " + std::to_string(ids.size()) + " ids but " + std::to_string(summaries.size()) +
+                     " summaries.");
+  AtomicFile& output = files.add(name);
   for (std::size_t i = 0; i < ids.size(); ++i)
     output.write(dump(nlohmann::ordered_json{{"id", ids[i]}, {"summary", summaries[i]}}));
-  output.commit();
+}
+
+void save_summaries(const fs::path& file, const std::vector<std::string>& ids,
+                    const std::vector<std::string>& summaries) {
+  FileSet files(folder_of(file));
+  add_summaries(file.filename().string(), ids, summaries, files);
+  files.commit();
 }
 
 }  // namespace hyperllm::data

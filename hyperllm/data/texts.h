@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "hyperllm/base/file_set.h"
+
 namespace hyperllm::data {
 
 struct ItemText {
@@ -22,11 +24,14 @@ struct ItemText {
 // kInvalidData.
 std::vector<ItemText> load_item_texts(const std::filesystem::path& folder,
                                       const std::vector<std::string>& items);
+void add_item_texts(const std::vector<ItemText>& texts, FileSet& files);
 void save_item_texts(const std::vector<ItemText>& texts, const std::filesystem::path& folder);
 
 // One summary per id, in that order; "" where the file has none. Lines are {"id": ..., "summary": ...}.
 std::vector<std::string> load_summaries(const std::filesystem::path& file,
                                         const std::vector<std::string>& ids);
+void add_summaries(const std::string& name, const std::vector<std::string>& ids,
+                   const std::vector<std::string>& summaries, FileSet& files);
 void save_summaries(const std::filesystem::path& file, const std::vector<std::string>& ids,
                     const std::vector<std::string>& summaries);
 

@@ -3,7 +3,7 @@
 #include <unordered_map>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/base/json.h"
 #include "hyperllm/data/lines.h"
 #include "hyperllm/llm/read_values.h"
@@ -16,37 +16,37 @@ using nlohmann::json;
 constexpr std::int64_t kMostRequests = 50000;
 constexpr std::int64_t kMostBytes = 190'000'000;
 
-// Batch files that grow until OpenAI's limits, then the next one begins.
+// Batch files that grow until OpenAI's limits, then the next one begins; they appear together.
 class BatchWriter {
  public:
-  explicit BatchWriter(std::filesystem::path file) : first_(std::move(file)) {}
+  explicit BatchWriter(std::filesystem::path file) : first_(std::move(file)), files_(folder_of(first_)) {}
 
   void write(const std::string& line) {
     const auto size = static_cast<std::int64_t>(line.size());
-    if (!file_ || requests_ == kMostRequests || bytes_ + size > kMostBytes) next();
+    const bool full = requests_ == kMostRequests || bytes_ + size > kMostBytes;
+    if (!file_ || (full && !file_->in_place())) next();  // a pipe is one file, however long
     file_->write(line);
     ++requests_;
     bytes_ += size;
     ++totals_.requests;
   }
   BatchTotals finish() {
-    if (file_) file_->commit();
+    files_.commit();
     return totals_;
   }
 
  private:
   void next() {
-    if (file_) file_->commit();
-    std::filesystem::path path = first_;
+    std::string name = first_.filename().string();
     if (++totals_.files > 1)
-      path.replace_filename(first_.stem().string() + "-" + std::to_string(totals_.files) +
-                            first_.extension().string());
-    file_ = std::make_unique<AtomicFile>(path);
+      name = first_.stem().string() + "-" + std::to_string(totals_.files) + first_.extension().string();
+    file_ = &files_.add(name);
     requests_ = bytes_ = 0;
   }
 
   std::filesystem::path first_;
-  std::unique_ptr<AtomicFile> file_;
+  FileSet files_;
+  AtomicFile* file_ = nullptr;
   std::int64_t requests_ = 0, bytes_ = 0;
   BatchTotals totals_;
 };

@@ -1,9 +1,7 @@
 #include "hyperllm/llm/item_lines.h"
 
-#include <cerrno>
-#include <cstring>
-
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
 #include "hyperllm/base/json.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/item_json.h"
@@ -42,9 +40,10 @@ std::string one_line(const std::string& text) {
 
 ItemLines::ItemLines(std::filesystem::path file, const std::vector<std::string>& items,
                      const Context& context)
-    : file_(std::move(file)), items_(items), stream_(file_, std::ios::binary), offsets_(items.size(), -1) {
-  HYPERLLM_CHECK(stream_.is_open(), ErrorCode::kIo,
-                 file_.string() + ": " + std::strerror(errno) + ". The extractor needs the items' texts.");
+    : file_(std::move(file)), items_(items), offsets_(items.size(), -1) {
+  require_regular_file(file_);
+  stream_.open(file_, std::ios::binary);
+  if (!stream_.is_open()) throw io_error(file_, "open");
   const auto rows = data::index_of(items);
   Progress progress(context, "finding item texts", 0);
   std::string line;

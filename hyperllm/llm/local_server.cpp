@@ -1,7 +1,6 @@
 #include "hyperllm/llm/local_server.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -88,8 +87,7 @@ LocalServer::LocalServer(const LocalServerOptions& options, const Context& conte
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const int log = ::open(options.log.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
-  HYPERLLM_CHECK(log >= 0, ErrorCode::kIo, options.log.string() + ": cannot write the server's log");
+  const int log = open_log(options.log, false);
   const pid_t parent = ::getpid();
   process_ = ::fork();
   if (process_ == 0) {  // only calls that are safe after a fork

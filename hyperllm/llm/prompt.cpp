@@ -74,7 +74,7 @@ Prompt::Prompt(std::string_view text, std::string name, const std::vector<std::s
 
 Prompt Prompt::load(const std::filesystem::path& file, const std::string& name,
                     const std::vector<std::string>& variables) {
-  if (!file.empty()) return Prompt(read_file(file), file.string(), variables);
+  if (!file.empty()) return Prompt(read_file(file, kMiB), file.string(), variables);
   for (const BuiltinPrompt& prompt : builtin_prompts())
     if (prompt.name == name) return Prompt(prompt.text, std::string(prompt.file), variables);
   throw Error(ErrorCode::kInvalidArgument, "no built-in prompt '" + name + "'");

@@ -1,7 +1,4 @@
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -12,34 +9,11 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/lock.h"
 #include "hyperllm/llm/database.h"
 
 namespace hyperllm::llm {
 namespace {
-
-// Holds FILE.lock; the system lets go of it when the process ends, killed or not.
-class ProcessLock {
- public:
-  explicit ProcessLock(const std::filesystem::path& file) {
-    std::filesystem::path path = file;
-    path += ".lock";
-    descriptor_ = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    HYPERLLM_CHECK(descriptor_ >= 0, ErrorCode::kIo,
-                   path.string() + ": cannot open: " + std::strerror(errno));
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-    ::close(descriptor_);
-    throw Error(ErrorCode::kUnavailable,
-                file.string() +
-                    ": another process is working on this call store. Wait for it, or "
-                    "share the work through a postgresql:// store.");
-  }
-  ~ProcessLock() { ::close(descriptor_); }
-  ProcessLock(const ProcessLock&) = delete;
-  ProcessLock& operator=(const ProcessLock&) = delete;
-
- private:
-  int descriptor_;
-};
 
 // Before a lock is made beside it, and before SQLite reads a device to its end.
 void check_is_store(const std::filesystem::path& file) {
@@ -64,12 +38,14 @@ void check_is_store(const std::filesystem::path& file) {
 
 class Sqlite : public Database {
  public:
-  Sqlite(const std::filesystem::path& file, bool to_read) : file_(file) {
-    check_is_store(file);
-    if (!to_read) lock_.emplace(file);
+  Sqlite(const std::filesystem::path& file, bool to_read) : file_(resolve_links(file)) {
+    check_is_store(file_);
+    if (!to_read)
+      lock_.emplace(file_.string() + ".lock", file.string() + ": another process is working on this call store",
+                    "Wait for it, or share the work through a postgresql:// store.");
     // A reader may write too, as far as SQLite goes: one that may not leaves files of the WAL behind.
     const int how = SQLITE_OPEN_READWRITE | (to_read ? 0 : SQLITE_OPEN_CREATE);
-    check(sqlite3_open_v2(file.c_str(), &connection_, how | SQLITE_OPEN_NOMUTEX, nullptr));
+    check(sqlite3_open_v2(file_.c_str(), &connection_, how | SQLITE_OPEN_NOMUTEX, nullptr));
     sqlite3_busy_timeout(connection_, 10000);
     if (to_read) {
       run("PRAGMA query_only = 1", {});
@@ -146,7 +122,7 @@ class Sqlite : public Database {
   }
 
   std::filesystem::path file_;
-  std::optional<ProcessLock> lock_;
+  std::optional<FileLock> lock_;
   sqlite3* connection_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
 };

@@ -54,7 +54,7 @@ double spelling_similarity(std::string_view a, std::string_view b) {
 }
 
 std::vector<TagRule> load_tag_rules(const std::filesystem::path& file) {
-  std::istringstream stream(read_file(file));
+  std::istringstream stream(read_file(file, 64 * kMiB));
   std::vector<TagRule> rules;
   std::string line;
   for (std::int64_t number = 1; std::getline(stream, line); ++number) {

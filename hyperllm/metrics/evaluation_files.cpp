@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
 
 namespace hyperllm::metrics {
 namespace {
@@ -49,10 +48,33 @@ std::string word(const Json& object, const char* field, const fs::path& path) {
   return found->get<std::string>();
 }
 
+std::string text_of(const Evaluation& evaluation) {
+  Json metrics = Json::object();
+  for (const auto& [name, value] : evaluation.metrics) metrics[name] = value;
+  const Json object = {{"dataset", evaluation.dataset}, {"run", evaluation.run},
+                       {"split", evaluation.split},     {"mask", evaluation.mask},
+                       {"users", evaluation.users},     {"metrics", metrics}};
+  return object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string text_of(const PerUser& values) {
+  std::string text = "user_id";
+  for (const std::string& column : values.columns) text += "\t" + column;
+  text += "\n";
+  auto value = values.values.begin();
+  for (const std::string& user : values.users) {
+    text += user;
+    for (std::size_t c = 0; c < values.columns.size(); ++c) text += "\t" + number_text(*value++);
+    text += "\n";
+  }
+  return text;
+}
+
 std::string read_result(const fs::path& path) {
+  finish_commit(folder_of(path));
   HYPERLLM_CHECK(fs::exists(path), ErrorCode::kIo,
                  path.string() + ": No such file. Run `evaluate` on this run first.");
-  return read_file(path);
+  return read_file(path, 4096 * kMiB);
 }
 
 }  // namespace
@@ -86,13 +108,12 @@ fs::path per_user_path(const fs::path& run, const std::string& split) {
   return run / ("per_user." + split + ".tsv");
 }
 
-void save_evaluation(const fs::path& path, const Evaluation& evaluation) {
-  Json metrics = Json::object();
-  for (const auto& [name, value] : evaluation.metrics) metrics[name] = value;
-  const Json object = {{"dataset", evaluation.dataset}, {"run", evaluation.run},
-                       {"split", evaluation.split},     {"mask", evaluation.mask},
-                       {"users", evaluation.users},     {"metrics", metrics}};
-  write_file(path, object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+void add_evaluation(const Evaluation& evaluation, FileSet& run) {
+  run.add(evaluation_path("", evaluation.split).string()).write(text_of(evaluation));
+}
+
+void add_per_user(const PerUser& values, const std::string& split, FileSet& run) {
+  run.add(per_user_path("", split).string()).write(text_of(values));
 }
 
 Evaluation load_evaluation(const fs::path& path) {
@@ -115,19 +136,6 @@ Evaluation load_evaluation(const fs::path& path) {
     result.metrics.emplace_back(name, value.get<double>());
   }
   return result;
-}
-
-void save_per_user(const fs::path& path, const PerUser& values) {
-  std::string text = "user_id";
-  for (const std::string& column : values.columns) text += "\t" + column;
-  text += "\n";
-  auto value = values.values.begin();
-  for (const std::string& user : values.users) {
-    text += user;
-    for (std::size_t c = 0; c < values.columns.size(); ++c) text += "\t" + number_text(*value++);
-    text += "\n";
-  }
-  write_file(path, text);
 }
 
 PerUser load_per_user(const fs::path& path) {

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "hyperllm/base/file_set.h"
+
 namespace hyperllm::metrics {
 
 // RUN/evaluation.SPLIT.json
@@ -36,9 +38,9 @@ std::string run_name(const std::filesystem::path& run);
 std::filesystem::path evaluation_path(const std::filesystem::path& run, const std::string& split);
 std::filesystem::path per_user_path(const std::filesystem::path& run, const std::string& split);
 
-// Atomic, full precision, no time stamps: same values, same bytes.
-void save_evaluation(const std::filesystem::path& path, const Evaluation& evaluation);
-void save_per_user(const std::filesystem::path& path, const PerUser& values);
+// Two files of a run, which belong together. Full precision, no time stamps: same values, same bytes.
+void add_evaluation(const Evaluation& evaluation, FileSet& run);
+void add_per_user(const PerUser& values, const std::string& split, FileSet& run);
 
 // Throw kIo, kInvalidData (file, line, field, remedy).
 Evaluation load_evaluation(const std::filesystem::path& path);

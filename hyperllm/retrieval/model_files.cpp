@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
 
 namespace hyperllm::retrieval {
 namespace {
@@ -35,8 +34,12 @@ class LoadedEmbeddings final : public Scorer {
   std::unique_ptr<Scorer> scorer_;
 };
 
-void save_description(const fs::path& folder, const Json& description) {
-  write_file(folder / "model.json", description.dump() + "\n");
+void add_description(FileSet& files, const std::string& prefix, const Json& description) {
+  files.add(prefix + "model.json").write(description.dump() + "\n");
+}
+
+void add_matrix(FileSet& files, const std::string& name, const artifact::Matrix& matrix) {
+  artifact::write_npy(files.add(name), matrix.rows, matrix.cols, matrix.values);
 }
 
 [[noreturn]] void bad_description(const fs::path& file, const std::string& field, const std::string& problem,
@@ -109,29 +112,48 @@ std::unique_ptr<Scorer> load_embeddings(const fs::path& folder, const Json& desc
 
 }  // namespace
 
+void add_embeddings_model(FileSet& files, const std::string& prefix, Geometry geometry, double curvature,
+                          const artifact::Matrix& users, const artifact::Matrix& items) {
+  add_matrix(files, prefix + "users.npy", users);
+  add_matrix(files, prefix + "items.npy", items);
+  add_description(files, prefix,
+                  {{"kind", "embeddings"},
+                   {"geometry", kGeometries[static_cast<std::size_t>(geometry)]},
+                   {"curvature", curvature}});
+}
+
+void add_popularity_model(FileSet& files, const std::string& prefix, std::span<const float> item_scores) {
+  artifact::write_npy(files.add(prefix + "item_scores.npy"), std::ssize(item_scores), 1, item_scores);
+  add_description(files, prefix, {{"kind", "popularity"}});
+}
+
+void add_item_item_model(FileSet& files, const std::string& prefix, const artifact::Matrix& weights) {
+  add_matrix(files, prefix + "weights.npy", weights);
+  add_description(files, prefix, {{"kind", "item_item"}});
+}
+
 void save_embeddings_model(const fs::path& folder, Geometry geometry, double curvature,
                            const artifact::Matrix& users, const artifact::Matrix& items) {
-  make_folder(folder);
-  artifact::write_npy(folder / "users.npy", users.rows, users.cols, users.values);
-  artifact::write_npy(folder / "items.npy", items.rows, items.cols, items.values);
-  save_description(folder, {{"kind", "embeddings"},
-                            {"geometry", kGeometries[static_cast<std::size_t>(geometry)]},
-                            {"curvature", curvature}});
+  FileSet files(folder);
+  add_embeddings_model(files, "", geometry, curvature, users, items);
+  files.commit();
 }
 
 void save_popularity_model(const fs::path& folder, std::span<const float> item_scores) {
-  make_folder(folder);
-  artifact::write_npy(folder / "item_scores.npy", std::ssize(item_scores), 1, item_scores);
-  save_description(folder, {{"kind", "popularity"}});
+  FileSet files(folder);
+  add_popularity_model(files, "", item_scores);
+  files.commit();
 }
 
 void save_item_item_model(const fs::path& folder, const artifact::Matrix& weights) {
-  make_folder(folder);
-  artifact::write_npy(folder / "weights.npy", weights.rows, weights.cols, weights.values);
-  save_description(folder, {{"kind", "item_item"}});
+  FileSet files(folder);
+  add_item_item_model(files, "", weights);
+  files.commit();
 }
 
 std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& train) {
+  finish_commit(folder_of(folder));  // of the run, or of a folder that holds nothing but the model
+  finish_commit(folder);
   const fs::path file = folder / "model.json";
   const Json description = read_description(file);
   const std::string kind = read_word(description, "kind", kKinds, file);

@@ -86,7 +86,7 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& 
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path) {
-  const std::string content = read_file(path);
+  const std::string content = read_file(path, kNoLimit);
   std::uint64_t length = 0;
   if (content.size() < sizeof length) throw damaged(path, "it is shorter than its own header");
   std::memcpy(&length, content.data(), sizeof length);

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <sstream>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
@@ -179,15 +179,8 @@ class Run {
     if (epoch > 0) line["loss"] = loss_;
     for (const auto& [name, value] : metrics) line[name] = value;
     line["saturated"] = framework_.saturation();
-    append(line.dump() + "\n");
+    append_file(options_.log, line.dump() + "\n");
     note_ = short_note(loss_, metrics);
-  }
-
-  void append(const std::string& line) {
-    std::ofstream log(options_.log, std::ios::app);
-    log << line << std::flush;
-    HYPERLLM_CHECK(log.good(), ErrorCode::kIo,
-                   options_.log.string() + ": cannot write the log; is the disk full?");
   }
 
   void save() {
@@ -265,7 +258,7 @@ class Run {
   // A killed run may have logged epochs after its last checkpoint, the last line perhaps in part.
   void keep_log_up_to(std::int64_t epoch) {
     std::string kept;
-    std::ifstream log(options_.log);
+    std::istringstream log(std::filesystem::exists(options_.log) ? read_file(options_.log) : "");
     for (std::string line; std::getline(log, line);) {
       const json parsed = json::parse(line, nullptr, false);
       if (!parsed.is_object() || parsed.value("epoch", epoch + 1) > epoch) break;

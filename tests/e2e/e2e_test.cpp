@@ -1,7 +1,10 @@
 // The whole way through the real binary, on a made-up catalogue of kitchen and garden things.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
-#include <random>
+#include <cstdlib>
+#include <iostream>
 
 #include "hyperllm/base/random.h"
 #include "tests/e2e/program.h"
@@ -143,8 +146,10 @@ TEST_F(EndToEnd, KilledAtRandomMomentsAndStartedAgainGivesTheSameFiles) {
   const auto start = Clock::now();
   ASSERT_EQ(walk(calm).status, 0);
   const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-  const auto seed = std::random_device()();
-  SCOPED_TRACE("seed of the moments: " + std::to_string(seed));
+  const char* const chosen = std::getenv("HYPERLLM_FAULT_SEED");
+  const std::uint64_t seed = chosen ? std::strtoull(chosen, nullptr, 10) : 1;
+  std::cout << "HYPERLLM_FAULT_SEED=" << seed << "\n";
+  SCOPED_TRACE("HYPERLLM_FAULT_SEED=" + std::to_string(seed));
   Random random(seed, "kills");
   int killed = 0;
   for (int attempt = 0; attempt < 8; ++attempt) {
@@ -227,6 +232,65 @@ TEST_F(EndToEnd, RunsThatDoNotCompareAreCalledOutOnce) {
   const std::size_t first = report.err.find("do not compare");
   EXPECT_NE(first, std::string::npos) << report.err;
   EXPECT_EQ(report.err.find("do not compare", first + 1), std::string::npos) << report.err;
+}
+
+TEST_F(EndToEnd, ALimitOnTheSizeOfFilesIsAnErrorThatNamesIt) {
+  const fs::path place = workplace("a");
+  const std::vector<std::string> prepare = {"prepare", "--input", "ratings.csv", "--output", "d"};
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{2000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Finished finished = run(place, prepare);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(finished.status, 4) << finished.err;
+  EXPECT_NE(finished.err.find("ulimit -f"), std::string::npos) << finished.err;
+  EXPECT_FALSE(fs::exists(place / "d")) << "nothing is left";
+  EXPECT_EQ(run(place, prepare).status, 0);
+}
+
+TEST_F(EndToEnd, OutputsGoWhereTheyAreSentAndInputsNeverBlock) {
+  const fs::path place = workplace("a");
+  ASSERT_EQ(
+      run(place, {"prepare", "--input", "ratings.csv", "--items", "items.jsonl", "--output", "d"}).status, 0);
+  ASSERT_EQ(run(place, {"extract", "--dataset", "d"}).status, 0);
+  ASSERT_EQ(run(place, {"train", "--dataset", "d", "--output", "r", "--model", "popular"}).status, 0);
+  const std::vector<std::string> recommend = {"recommend", "--dataset", "d", "--run", "r", "--users", "u1"};
+  const auto to = [&](const std::string& output) {
+    std::vector<std::string> words = recommend;
+    words.insert(words.end(), {"--output", output});
+    return run(place, words);
+  };
+  const std::string text = run(place, recommend).out;
+  EXPECT_EQ(to("/dev/stdout").out, text);
+  EXPECT_EQ(to("/dev/null").status, 0);
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_EQ(to("/dev/full").status, 4);
+  fs::create_symlink("target", place / "link");
+  EXPECT_EQ(to("link").status, 0);
+  EXPECT_TRUE(fs::is_symlink(place / "link"));
+  EXPECT_EQ(read_file(place / "target"), text);
+  fs::create_symlink("made/folder", place / "dangling");
+  EXPECT_EQ(run(place, {"train", "--dataset", "d", "--output", "dangling", "--model", "popular"}).status, 0);
+  EXPECT_TRUE(fs::exists(place / "made/folder/model/model.json"));
+
+  ASSERT_EQ(::mkfifo((place / "pipe").c_str(), 0600), 0);
+  const auto refused = [&](const std::string& input, const std::vector<std::string>& words) {
+    const Finished finished = run(place, words);
+    EXPECT_EQ(finished.status, 4) << words[0] << ": " << finished.err;
+    EXPECT_NE(finished.err.find(input + ": is a pipe or a device"), std::string::npos)
+        << words[0] << ": " << finished.err;
+  };
+  refused("/dev/zero", {"run", "/dev/zero"});
+  refused("pipe", {"run", "pipe"});
+  refused("pipe", {"prepare", "--input", "ratings.csv", "--items", "pipe", "--output", "x"});
+  refused("/dev/zero", {"embed", "--dataset", "d", "--encoder", "npy", "--items-npy", "/dev/zero"});
+  refused("pipe", {"tags", "--dataset", "d", "--rules", "pipe"});
+  refused("pipe", {"extract", "--dataset", "d", "--extractor", "llm", "--base-url", "http://127.0.0.1:9/v1",
+                   "--model", "m", "--dialect", "openai", "--item-prompt", "pipe"});
+  refused("/dev/zero",
+          {"extract", "--dataset", "d", "--extractor", "llm", "--base-url", "http://127.0.0.1:9/v1",
+           "--model", "m", "--dialect", "openai", "--store", "/dev/zero"});
 }
 
 TEST_F(EndToEnd, ExitStatuses) {

@@ -11,7 +11,11 @@ class EvaluationFiles : public test::FolderTest {};
 
 TEST_F(EvaluationFiles, RoundTripKeepsEveryBitAndTheOrder) {
   const Evaluation saved = {"toy", "a/seed-1", "test", "train", 3, {{"recall@20", 1.0 / 3}, {"hit@5", 1}}};
-  save_evaluation(evaluation_path(folder_, "test"), saved);
+  const PerUser values = {{"recall@20", "hit@5"}, {"x", "y y"}, {1.0 / 3, 1, 0.1 + 0.2, 0}};
+  FileSet files(folder_);
+  add_evaluation(saved, files);
+  add_per_user(values, saved.split, files);
+  files.commit();
   const Evaluation loaded = load_evaluation(folder_ / "evaluation.test.json");
   EXPECT_EQ(loaded.dataset, saved.dataset);
   EXPECT_EQ(loaded.run, saved.run);
@@ -20,8 +24,6 @@ TEST_F(EvaluationFiles, RoundTripKeepsEveryBitAndTheOrder) {
   EXPECT_EQ(loaded.users, saved.users);
   EXPECT_EQ(loaded.metrics, saved.metrics);
 
-  const PerUser values = {{"recall@20", "hit@5"}, {"x", "y y"}, {1.0 / 3, 1, 0.1 + 0.2, 0}};
-  save_per_user(per_user_path(folder_, "test"), values);
   const PerUser back = load_per_user(folder_ / "per_user.test.tsv");
   EXPECT_EQ(back.columns, values.columns);
   EXPECT_EQ(back.users, values.users);

@@ -16,6 +16,7 @@ namespace {
 using Path = std::filesystem::path;
 using Named = std::vector<std::pair<std::string, RValue>>;
 
+constexpr std::int64_t kMostBytes = 4095 * kMiB;  // zlib counts in 32 bits
 constexpr std::size_t kMaxInflated = std::size_t{4} << 30;
 constexpr std::string_view kDamaged = "The file is damaged: fetch or write it again.";
 constexpr std::string_view kRewrite =
@@ -44,8 +45,6 @@ std::string inflate_all(std::string_view bytes, const Path& path) {
 }
 
 std::string unpacked(std::string bytes, const Path& path) {
-  if (bytes.size() > std::numeric_limits<std::uint32_t>::max())
-    throw data_error(path.string(), 0, "", "files above 4 GiB are not read", "Write a CSV file in R.");
   if (bytes.starts_with("\x1f\x8b")) return inflate_all(bytes, path);
   if (bytes.starts_with("BZh") || bytes.starts_with("\xfd"
                                                     "7zXZ"))
@@ -57,7 +56,7 @@ std::string unpacked(std::string bytes, const Path& path) {
 RValue from_database(const Path& path, std::string_view object, std::vector<std::string>& names) {
   Path index_path = path;
   index_path.replace_extension(".rdx");
-  const RValue index = parse_r_value(unpacked(read_file(index_path), index_path), index_path);
+  const RValue index = parse_r_value(unpacked(read_file(index_path, kMostBytes), index_path), index_path);
   if (index.list.empty() || !index.list[0].attribute("names"))
     throw data_error(index_path.string(), 0, "", "not the index of an R lazy-load database", kDamaged);
   const RValue& variables = index.list[0];
@@ -66,7 +65,7 @@ RValue from_database(const Path& path, std::string_view object, std::vector<std:
     names.push_back(labels[i].value_or(""));
     if (names.back() != object) continue;
     const std::vector<double>& place = variables.list[i].numbers;
-    const std::string bytes = read_file(path);
+    const std::string bytes = read_file(path, kMostBytes);
     const auto size = static_cast<double>(bytes.size());
     // Four bytes of unpacked length, then a zlib stream.
     if (place.size() != 2 || !(place[0] >= 0) || !(place[1] >= 4) || !(place[0] + place[1] <= size))
@@ -80,7 +79,7 @@ RValue from_database(const Path& path, std::string_view object, std::vector<std:
 }
 
 Named from_stream(const Path& path) {
-  std::string bytes = unpacked(read_file(path), path);
+  std::string bytes = unpacked(read_file(path, kMostBytes), path);
   if (bytes.starts_with("RDX2\n") || bytes.starts_with("RDX3\n")) {
     RValue value = parse_r_value(std::string_view(bytes).substr(5), path);
     return std::move(value.pairs);

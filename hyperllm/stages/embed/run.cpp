@@ -7,7 +7,7 @@
 
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/texts.h"
 #include "hyperllm/text/lsa.h"
@@ -166,9 +166,11 @@ EmbedResult run(const EmbedOptions& options, const Context& context) {
                                                            : encode_openai(dataset, options, context, result);
   if (!result.text.empty()) return result;
   context.check_stop("embed");
+  FileSet files(result.folder);
   for (const auto& [matrix, file] :
        {std::pair{&embeddings.users, "users.npy"}, std::pair{&embeddings.items, "items.npy"}})
-    artifact::write_npy(result.folder / file, matrix->rows, matrix->cols, matrix->values);
+    artifact::write_npy(files.add(file), matrix->rows, matrix->cols, matrix->values);
+  files.commit();
 
   result.dimension = embeddings.items.cols;
   result.empty_items = count_empty(embeddings.items);

@@ -80,8 +80,10 @@ EvaluateResult run(const EvaluateOptions& options, const Context& context) {
   EvaluateResult result =
       make_result(options, dataset,
                   metrics::evaluate_ranking(users, ranked, width, relevant, options.metrics, options.ks));
-  metrics::save_per_user(metrics::per_user_path(options.run, options.split), result.per_user);
-  metrics::save_evaluation(metrics::evaluation_path(options.run, options.split), result.evaluation);
+  FileSet files(options.run);
+  metrics::add_per_user(result.per_user, options.split, files);
+  metrics::add_evaluation(result.evaluation, files);
+  files.commit();
   return result;
 }
 

@@ -29,9 +29,11 @@ ExtractResult run_llm(const ExtractOptions& options, const Context& context) {
   if (!result.written) return result;
   const std::filesystem::path& folder = options.dataset;
   const data::Dataset dataset = data::load_dataset(folder);
-  data::save_summaries(folder / "item_summaries.jsonl", dataset.items, extraction.item_summaries);
-  data::save_summaries(folder / "user_summaries.jsonl", dataset.users, extraction.user_summaries);
-  data::save_tags(extraction.tags, folder, dataset.items);
+  FileSet files(folder);
+  data::add_summaries("item_summaries.jsonl", dataset.items, extraction.item_summaries, files);
+  data::add_summaries("user_summaries.jsonl", dataset.users, extraction.user_summaries, files);
+  data::add_tags(extraction.tags, dataset.items, files);
+  files.commit();
   result.tags = static_cast<std::int64_t>(extraction.tags.tags.size());
   result.edges = static_cast<std::int64_t>(extraction.tags.edges.size());
   result.tag_items = static_cast<std::int64_t>(extraction.tags.tag_items.size());

@@ -79,9 +79,11 @@ ExtractResult run(const ExtractOptions& options, const Context& context) {
                                     ? keep_tags(catalogue, data::load_tags(folder, dataset.items))
                                     : extract_catalog(catalogue, options, context);
   context.check_stop("extract");
-  data::save_summaries(folder / "item_summaries.jsonl", dataset.items, extraction.item_summaries);
-  data::save_summaries(folder / "user_summaries.jsonl", dataset.users, extraction.user_summaries);
-  if (!result.kept_tags) data::save_tags(extraction.tags, folder, dataset.items);
+  FileSet files(folder);
+  data::add_summaries("item_summaries.jsonl", dataset.items, extraction.item_summaries, files);
+  data::add_summaries("user_summaries.jsonl", dataset.users, extraction.user_summaries, files);
+  if (!result.kept_tags) data::add_tags(extraction.tags, dataset.items, files);
+  files.commit();
 
   result.tags = static_cast<std::int64_t>(extraction.tags.tags.size());
   result.edges = static_cast<std::int64_t>(extraction.tags.edges.size());

@@ -149,34 +149,33 @@ void renumber_tags(data::TagGraph& tags, const Renumbered& items) {
   std::erase_if(tags.tag_items, [](const auto& pair) { return pair.second < 0; });
 }
 
-// Writes what there is and removes what an earlier run left.
+// Writes what there is and removes what an earlier run left, all together.
 void write(const data::Dataset& dataset, std::vector<data::ItemText> texts, const data::TagGraph* tags,
            const fs::path& folder, std::vector<fs::path>& outputs) {
-  const auto clear = [&](std::initializer_list<const char*> names) {
-    std::error_code ignored;
-    for (const char* name : names) fs::remove(folder / name, ignored);
-  };
   std::erase_if(texts, [](const data::ItemText& item) {
     return item.title.empty() && item.brand.empty() && item.categories.empty() && item.description.empty() &&
            item.other.empty();
   });
+  FileSet files(folder);
   if (texts.empty()) {
-    clear({"items.jsonl"});
+    files.remove("items.jsonl");
   } else {
-    data::save_item_texts(texts, folder);
+    data::add_item_texts(texts, files);
     outputs.push_back(folder / "items.jsonl");
   }
-  if (tags) {
-    data::save_tags(*tags, folder, dataset.items);
-    for (const char* name : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"}) outputs.push_back(folder / name);
-  } else {
-    clear({"tags.tsv", "tag_edges.tsv", "tag_items.tsv"});
+  if (tags) data::add_tags(*tags, dataset.items, files);
+  for (const char* name : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"}) {
+    if (tags)
+      outputs.push_back(folder / name);
+    else
+      files.remove(name);
   }
-  data::save_dataset(dataset, folder);
+  data::add_dataset(dataset, files);
   for (const std::string& name :
        {std::string("users.tsv"), std::string("items.tsv"), dataset.name + ".train.inter",
         dataset.name + ".valid.inter", dataset.name + ".test.inter"})
     outputs.push_back(folder / name);
+  files.commit();
 }
 
 }  // namespace

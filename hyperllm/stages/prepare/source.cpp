@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/data/importers/amazon.h"
 #include "hyperllm/data/importers/csv.h"
 #include "hyperllm/data/importers/movielens.h"
@@ -125,6 +126,7 @@ std::string detect_format(const std::vector<fs::path>& input) {
   for (const fs::path& path : input)
     if (!fs::exists(path))
       throw Error(ErrorCode::kIo, path.string() + ": no such file or folder. Check the path.");
+  if (fs::is_directory(input[0])) finish_commit(input[0]);  // it may be a dataset folder
   return fs::is_directory(input[0]) ? format_of_folder(input[0]) : format_of_file(input[0]);
 }
 

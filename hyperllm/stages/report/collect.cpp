@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/metrics/evaluation_files.h"
 
 namespace hyperllm::stages::report {
@@ -115,15 +116,19 @@ std::vector<std::string> differences(const std::vector<Group>& groups) {
   return found;
 }
 
+bool has_evaluation(const fs::path& run, const std::string& split) {
+  finish_commit(run);
+  return fs::exists(metrics::evaluation_path(run, split));
+}
+
 }  // namespace
 
 std::vector<fs::path> evaluated_folders(const fs::path& run, const std::string& split) {
-  if (fs::exists(metrics::evaluation_path(run, split))) return {run};
+  if (has_evaluation(run, split)) return {run};
   std::vector<fs::path> seeds;
   if (fs::is_directory(run))
     for (const auto& entry : fs::directory_iterator(run))
-      if (seed_of(entry.path()) >= 0 && fs::exists(metrics::evaluation_path(entry.path(), split)))
-        seeds.push_back(entry.path());
+      if (seed_of(entry.path()) >= 0 && has_evaluation(entry.path(), split)) seeds.push_back(entry.path());
   HYPERLLM_CHECK(!seeds.empty(), ErrorCode::kIo,
                  run.string() + ": holds no evaluation." + split +
                      ".json and no seed-N folder with one. Run `evaluate` on it first.");

@@ -16,7 +16,7 @@ struct TagsResult {
 };
 
 // Cleans the folder's tags as llm::clean_tags does (merges by form and by rules, no circles) and shows the
-// outcome; with `write` it takes the place of the old tags, atomically file by file. Throws kIo,
+// outcome; with `write` it takes the place of the old tags, all three files together. Throws kIo,
 // kInvalidData, kInvalidArgument.
 TagsResult run(const TagsOptions& options, const Context& context);
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/base/hash.h"
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
@@ -48,19 +48,19 @@ class Trainer {
         context_(context),
         data_(data::load_dataset(options.dataset)),
         train_(data_.train_csr()),
-        valid_(data_.valid_csr()) {}
+        valid_(data_.valid_csr()),
+        files_(options.output) {}
 
   TrainResult go() {
-    make_folder(options_.output);
     result_.inputs = input_files();
     timing_["load_seconds"] = seconds();
     if (options_.model == "popular") {
-      retrieval::save_popularity_model(model_folder(), baselines::popularity(train_));
+      retrieval::add_popularity_model(files_, "model/", baselines::popularity(train_));
       result_.outputs = {model_folder() / "model.json", model_folder() / "item_scores.npy"};
     } else if (options_.model == "ease") {
       baselines::EaseOptions ease;
       ease.lambda = options_.ease_lambda;
-      retrieval::save_item_item_model(model_folder(), baselines::ease(train_, ease, context_));
+      retrieval::add_item_item_model(files_, "model/", baselines::ease(train_, ease, context_));
       result_.outputs = {model_folder() / "model.json", model_folder() / "weights.npy"};
     } else {
       train_backbone();
@@ -190,8 +190,10 @@ class Trainer {
     start_ = framework.tangents();
     const std::int64_t users = data_.num_users(), items = data_.num_items();
     const fs::path folder = options_.output / "phase1";
-    save_rows(folder / "users.npy", start_.narrow(0, 0, users));
-    save_rows(folder / "items.npy", start_.narrow(0, users, items));
+    FileSet phase1(folder);
+    save_rows(phase1.add("users.npy"), start_.narrow(0, 0, users));
+    save_rows(phase1.add("items.npy"), start_.narrow(0, users, items));
+    phase1.commit();
     append_outputs({folder / "users.npy", folder / "items.npy"});
     if (last) finish(framework, outcome);
   }
@@ -309,9 +311,9 @@ class Trainer {
     result_.outputs.insert(result_.outputs.end(), files.begin(), files.end());
   }
 
-  static void save_rows(const fs::path& path, const torch::Tensor& rows) {
+  static void save_rows(AtomicFile& file, const torch::Tensor& rows) {
     const torch::Tensor values = rows.contiguous();
-    artifact::write_npy(path, values.size(0), values.size(1), manifold::const_floats(values));
+    artifact::write_npy(file, values.size(0), values.size(1), manifold::const_floats(values));
   }
 
   static artifact::Matrix matrix(const torch::Tensor& rows) {
@@ -321,8 +323,8 @@ class Trainer {
 
   void finish(const HyperLlm& framework, const Outcome& outcome) {
     const frameworks::Representations best = framework.representations();
-    retrieval::save_embeddings_model(model_folder(), retrieval::Geometry::kLorentz, options_.curvature,
-                                     matrix(best.users), matrix(best.items));
+    retrieval::add_embeddings_model(files_, "model/", retrieval::Geometry::kLorentz, options_.curvature,
+                                    matrix(best.users), matrix(best.items));
     append_outputs(
         {model_folder() / "model.json", model_folder() / "users.npy", model_folder() / "items.npy"});
     result_.best_epoch = outcome.best_epoch;
@@ -340,7 +342,8 @@ class Trainer {
       result["epochs"] = result_.epochs;
       for (const auto& [name, value] : result_.valid) result["valid"][name] = value;
     }
-    write_file(options_.output / "result.json", result.dump(2) + "\n");
+    files_.add("result.json").write(result.dump(2) + "\n");
+    files_.commit();
     result_.outputs.push_back(options_.output / "result.json");
   }
 
@@ -349,6 +352,7 @@ class Trainer {
   const Context& context_;
   const data::Dataset data_;
   const data::Csr train_, valid_;
+  FileSet files_;  // the model and the result: an earlier run's stay until these are whole
   std::shared_ptr<const models::Backbone> backbone_;
   graph::GraphPtr user_item_;
   data::TagGraph tags_;

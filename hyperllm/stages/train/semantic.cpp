@@ -1,11 +1,12 @@
 #include "hyperllm/stages/train/semantic.h"
 
 #include <cstring>
-#include <fstream>
 
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/artifact/npy_header.h"
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/file_set.h"
+#include "hyperllm/base/files.h"
 #include "hyperllm/manifold/reference.h"
 
 namespace hyperllm::stages::train {
@@ -24,6 +25,7 @@ artifact::Matrix read_rows(const std::filesystem::path& file, std::int64_t rows,
 }  // namespace
 
 void require_embeddings(const std::filesystem::path& folder) {
+  finish_commit(folder);
   const std::string remedy =
       folder.filename() == "phase1"
           ? "Phase 1 of a run writes them: train " + folder.parent_path().string() + " again"
@@ -34,11 +36,10 @@ void require_embeddings(const std::filesystem::path& folder) {
 }
 
 std::int64_t semantic_columns(const std::filesystem::path& folder) {
-  std::ifstream file(folder / "users.npy", std::ios::binary);
   std::string head(artifact::kNpyLongestHeader, '\0');
-  file.read(head.data(), std::ssize(head));
-  head.resize(file.gcount());
   try {
+    const InputFile file = open_input(folder / "users.npy");
+    head.resize(std::fread(head.data(), 1, head.size(), file.get()));
     const artifact::NpyHeader header = artifact::parse_npy_header(head, "users.npy");
     return header.shape.size() == 2 ? header.shape[1] : 0;
   } catch (const Error&) {  // load_semantic says what is wrong

@@ -16,15 +16,18 @@ class Report : public test::FolderTest {
   std::string add(const std::string& name, const Metrics& values, const std::string& mask = "train",
                   std::int64_t users = 3) const {
     const auto folder = folder_ / name;
-    metrics::save_evaluation(metrics::evaluation_path(folder, "test"),
-                             {"toy", metrics::run_name(folder), "test", mask, users, values});
+    FileSet files(folder);
+    metrics::add_evaluation({"toy", metrics::run_name(folder), "test", mask, users, values}, files);
+    files.commit();
     return folder.string();
   }
   void add_users(const std::string& name, const std::vector<double>& recall,
                  std::vector<std::string> users = {}) const {
     if (users.empty())
       for (std::size_t u = 0; u < recall.size(); ++u) users.push_back("u" + std::to_string(u));
-    metrics::save_per_user(metrics::per_user_path(folder_ / name, "test"), {{"recall@10"}, users, recall});
+    FileSet files(folder_ / name);
+    metrics::add_per_user({{"recall@10"}, users, recall}, "test", files);
+    files.commit();
   }
   ReportOptions with(std::vector<std::string> runs) const {
     ReportOptions options;
