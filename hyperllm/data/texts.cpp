@@ -6,6 +6,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/lines.h"
@@ -49,9 +50,9 @@ void for_each_object(const fs::path& path, const Use& use) {
   std::string_view line;
   while (lines.next(line)) {
     if (line.find_first_not_of(" \t") == line.npos) continue;
-    const Json object = Json::parse(line, nullptr, false);
+    const Json object = parse_json(line);
     if (!object.is_object())
-      throw data_error(path.string(), lines.line_number(), "", "not a JSON object",
+      throw data_error(path.string(), lines.line_number(), "", json_problem(line),
                        "Write one object a line, like {\"id\": \"17\", \"title\": \"...\"}.");
     use(lines.line_number(), object);
   }

@@ -6,6 +6,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 
 namespace hyperllm::retrieval {
 namespace {
@@ -47,9 +48,11 @@ void save_description(const fs::path& folder, const Json& description) {
 Json read_description(const fs::path& file) {
   HYPERLLM_CHECK(fs::exists(file), ErrorCode::kIo,
                  file.string() + ": No such file. Give the folder of a finished run, or train first.");
-  Json description = Json::parse(read_file(file), nullptr, false);
+  const std::string text = read_file(file);
+  Json description = parse_json(text);
   if (!description.is_object())
-    bad_description(file, "", "is not a JSON object", "Train again, or restore the file.");
+    bad_description(file, "", json_problem(text, "is not a JSON object"),
+                    "Train again, or restore the file.");
   return description;
 }
 
