@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 constexpr std::size_t kBlock = 1 << 16;
+constexpr std::int64_t kWidestRow = std::numeric_limits<std::int32_t>::max();
 
 Error io_error(const fs::path& path, const char* action) {
   const std::string reason = std::strerror(errno);
@@ -81,8 +83,10 @@ Matrix read_npy(const fs::path& path) {
                      "the array has " + std::to_string(header.shape.size()) + " dimensions",
                      "Save a matrix of one row per user or item.");
   check_npy_size(header, file_bytes, path.string());
-  if (header.count == 0 && header.shape[0] > 0)
-    throw data_error(path.string(), 0, "shape", "the rows have no columns", "Write the file again.");
+  if (header.count == 0 && (header.shape[0] > 0 || header.shape.back() > kWidestRow))
+    throw data_error(path.string(), 0, "shape",
+                     header.shape[0] > 0 ? "the rows have no columns" : "no row has so many columns",
+                     "Write the file again.");
 
   Matrix matrix;
   matrix.rows = header.shape[0];
