@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "hyperllm/base/error.h"
@@ -128,7 +129,18 @@ nlohmann::ordered_json item_to_json(const ItemText& item) {
   if (!item.brand.empty()) object["brand"] = item.brand;
   if (!item.categories.empty()) object["categories"] = item.categories;
   if (!item.description.empty()) object["description"] = item.description;
-  for (const auto& [key, text] : item.other) object[key] = text;
+  // An ordered object looks through all its keys for each that is named; there may be thousands.
+  auto& entries = static_cast<nlohmann::ordered_json::object_t::Container&>(
+      object.get_ref<nlohmann::ordered_json::object_t&>());
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < entries.size(); ++i) places.emplace(entries[i].first, i);
+  for (const auto& [key, text] : item.other) {
+    const auto [place, added] = places.emplace(key, entries.size());
+    if (added)
+      entries.emplace_back(key, text);
+    else
+      entries[place->second].second = text;
+  }
   return object;
 }
 
