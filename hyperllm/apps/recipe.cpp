@@ -59,12 +59,70 @@ std::string real_text(double value) {
   return {buffer, result.ptr};
 }
 
+constexpr std::uintmax_t kLargest = 1 << 20;
+
+// toml++ makes a table for each part of a dotted name and destroys them by recursion. So names of many parts
+// are found here, before it reads them: strings and comments are skipped, and a point counts as one between
+// parts.
+class NameScan {
+ public:
+  NameScan(std::string_view text, const std::filesystem::path& file) : text_(text), file_(file) {}
+
+  void check() {
+    constexpr int kMostParts = 8;  // recipes use three: runs.NAME.key
+    int parts = 1;
+    while (at_ < text_.size()) {
+      const char letter = text_[at_];
+      if (letter == '"' || letter == '\'') {
+        skip_string(letter);
+        continue;
+      }
+      if (letter == '#') {
+        at_ = std::min(text_.find('\n', at_), text_.size());
+        continue;
+      }
+      ++at_;
+      if (letter == '\n') ++line_;
+      if (std::string_view("\n=,[]{}").find(letter) != std::string_view::npos) parts = 1;
+      if (letter == '.' && ++parts > kMostParts)
+        throw data_error(file_.string(), line_, "",
+                         "a name of more than " + std::to_string(kMostParts) + " parts between points",
+                         "See docs/recipes.md for the form of a recipe.");
+    }
+  }
+
+ private:
+  void skip_string(char quote) {
+    const std::string triple(3, quote);
+    const std::string_view end = text_.substr(at_).starts_with(triple)
+                                     ? std::string_view(triple)
+                                     : std::string_view(triple).substr(0, 1);
+    for (at_ += end.size(); at_ < text_.size(); ++at_) {
+      if (text_.substr(at_).starts_with(end)) {
+        at_ += end.size();
+        return;
+      }
+      if (text_[at_] == '\n') {
+        if (end.size() == 1) return;  // toml++ will say that it is not closed
+        ++line_;
+      }
+      if (text_[at_] == '\\' && quote == '"' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n') ++at_;
+    }
+  }
+
+  std::string_view text_;
+  const std::filesystem::path& file_;
+  std::size_t at_ = 0;
+  std::int64_t line_ = 1;
+};
+
 class Reader {
  public:
   explicit Reader(std::filesystem::path file) : file_(std::move(file)) {}
 
   Recipe read() {
     const std::string content = read_file(file_, kMiB);
+    NameScan(content, file_).check();
     toml::table document;
     try {
       document = toml::parse(content, file_.string());
@@ -210,7 +268,8 @@ RecipeTable& run_table(Recipe& recipe, const std::string& section, const std::st
 
 // "train.epochs=3", "runs.ease.lambda=5", "threads=1".
 void override_one(Recipe& recipe, const std::string& text) {
-  const std::string where = "--set " + text;
+  constexpr std::size_t kShown = 100;
+  const std::string where = "--set " + text.substr(0, kShown) + (text.size() > kShown ? "..." : "");
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) refuse(where, "expected section.key=value.");
   const std::string path = text.substr(0, equals);

@@ -11,16 +11,19 @@
 namespace hyperllm::artifact {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Written = nlohmann::ordered_json;
+using Json = nlohmann::json;  // what is read: an ordered object looks through all its keys to add one
 
 constexpr int kFormat = 1;
 
+template <typename Json>
 Json hashes_of(const std::vector<std::filesystem::path>& files) {
   Json hashes = Json::object();
   for (const auto& file : files) hashes[file.generic_string()] = hash_file(file);
   return hashes;
 }
 
+template <typename Json>
 Json options_json(const Manifest& manifest) {
   Json options = Json::object();
   for (const auto& [name, text] : manifest.options) options[name] = text;
@@ -28,9 +31,15 @@ Json options_json(const Manifest& manifest) {
 }
 
 bool outputs_intact(const Json& outputs) {
-  return std::all_of(outputs.items().begin(), outputs.items().end(), [](const auto& entry) {
-    return hash_file(entry.key()) == entry.value().template get<std::string>();
-  });
+  return outputs.is_object() &&
+         std::all_of(outputs.items().begin(), outputs.items().end(),
+                     [](const auto& entry) { return entry.value() == hash_file(entry.key()); });
+}
+
+// An object of that name; an empty one if there is none.
+Json object_in(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found != json.end() && found->is_object() ? *found : Json::object();
 }
 
 }  // namespace
@@ -43,38 +52,37 @@ Manifest make_manifest(std::string stage, const FieldList& options, std::vector<
 }
 
 void save_manifest(const Manifest& manifest, const std::filesystem::path& path) {
-  Json json;
+  Written json;
   json["format"] = kFormat;
   json["stage"] = manifest.stage;
-  json["options"] = options_json(manifest);
-  json["inputs"] = hashes_of(manifest.inputs);
-  json["outputs"] = hashes_of(manifest.outputs);
+  json["options"] = options_json<Written>(manifest);
+  json["inputs"] = hashes_of<Written>(manifest.inputs);
+  json["outputs"] = hashes_of<Written>(manifest.outputs);
   json["versions"] = {{"hyperllm", HYPERLLM_VERSION},
                       {"libtorch", HYPERLLM_TORCH_VERSION},
                       {"openblas", HYPERLLM_OPENBLAS_VERSION},
                       {"compiler", __VERSION__}};
-  write_file(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file(path, json.dump(2, ' ', false, Written::error_handler_t::replace) + "\n");
 }
 
 bool up_to_date(const Manifest& manifest, const std::filesystem::path& path) {
   try {
-    const Json json = parse_json<Json>(read_file(path));
-    // ordered_json compares the order of entries too; ours is always that of the stage's lists.
-    return json.at("format") == kFormat && json.at("stage") == manifest.stage &&
-           json.at("options") == options_json(manifest) && json.at("inputs") == hashes_of(manifest.inputs) &&
-           outputs_intact(json.at("outputs"));
+    const Json json = parse_json(read_file(path));
+    return json.is_object() && json.contains("outputs") && json.value("format", Json()) == kFormat &&
+           json.value("stage", Json()) == manifest.stage &&
+           json.value("options", Json()) == options_json<Json>(manifest) &&
+           json.value("inputs", Json()) == hashes_of<Json>(manifest.inputs) &&
+           outputs_intact(json["outputs"]);
   } catch (const Error&) {  // a file is missing or unreadable
-    return false;
-  } catch (const Json::exception&) {  // not a manifest
     return false;
   }
 }
 
 void require_made_from(const std::filesystem::path& path, const std::vector<std::filesystem::path>& files) {
   if (!std::filesystem::exists(path)) return;
-  const Json json = parse_json<Json>(read_file(path));
-  if (!json.is_object() || !json.contains("inputs") || !json["inputs"].is_object()) return;
-  for (const auto& [input, hash] : json["inputs"].items())
+  const Json json = parse_json(read_file(path));
+  const Json inputs = object_in(json, "inputs");
+  for (const auto& [input, hash] : inputs.items())
     for (const auto& file : files)
       if (std::filesystem::path(input).filename() == file.filename() && hash != hash_file(file)) {
         const std::string stage = json.contains("stage") && json["stage"].is_string()
@@ -88,9 +96,8 @@ void require_made_from(const std::filesystem::path& path, const std::vector<std:
 
 void require_intact(const std::filesystem::path& path, const std::filesystem::path& folder) {
   if (!std::filesystem::exists(path)) return;
-  const Json json = parse_json<Json>(read_file(path));
-  if (!json.is_object() || !json.contains("outputs") || !json["outputs"].is_object()) return;
-  for (const auto& [output, hash] : json["outputs"].items()) {
+  const Json outputs = object_in(parse_json(read_file(path)), "outputs");
+  for (const auto& [output, hash] : outputs.items()) {
     const std::filesystem::path written(output);
     if (written.parent_path().filename() != folder.filename()) continue;
     const std::filesystem::path file = folder / written.filename();
@@ -104,13 +111,9 @@ void require_intact(const std::filesystem::path& path, const std::filesystem::pa
 std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path) {
   std::vector<std::filesystem::path> inputs;
   try {
-    const Json json = parse_json<Json>(read_file(path));
-    const Json& recorded = json.at("inputs");
-    if (!recorded.is_object()) return {};
+    const Json recorded = object_in(parse_json(read_file(path)), "inputs");
     for (const auto& entry : recorded.items()) inputs.emplace_back(entry.key());
   } catch (const Error&) {
-    return {};
-  } catch (const Json::exception&) {
     return {};
   }
   return inputs;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,7 @@ static_assert(std::endian::native == std::endian::little,
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBlock = 1 << 16;
+constexpr std::int64_t kWidestRow = std::numeric_limits<std::int32_t>::max();
 
 void read_exactly(std::FILE* file, void* target, std::size_t bytes, const fs::path& path) {
   if (std::fread(target, 1, bytes, file) == bytes) return;
@@ -74,8 +76,10 @@ Matrix read_npy(const fs::path& path) {
                      "the array has " + std::to_string(header.shape.size()) + " dimensions",
                      "Save a matrix of one row per user or item.");
   check_npy_size(header, file_bytes, path.string());
-  if (header.count == 0 && header.shape[0] > 0)
-    throw data_error(path.string(), 0, "shape", "the rows have no columns", "Write the file again.");
+  if (header.count == 0 && (header.shape[0] > 0 || header.shape.back() > kWidestRow))
+    throw data_error(path.string(), 0, "shape",
+                     header.shape[0] > 0 ? "the rows have no columns" : "no row has so many columns",
+                     "Write the file again.");
 
   Matrix matrix;
   matrix.rows = header.shape[0];

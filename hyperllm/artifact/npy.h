@@ -34,7 +34,9 @@ void write_npy(const std::filesystem::path& path, std::int64_t rows, std::int64_
 void write_npy(AtomicFile& file, std::int64_t rows, std::int64_t cols, std::span<const float> values);
 
 // Reads a SciPy CSR matrix (scipy.sparse.save_npz, compressed or not) as its non-zero pattern; explicit zeros
-// are dropped. Throws kIo, kInvalidData (truncated, not CSR, indices out of range, sizes that lie).
+// are dropped. Memory is that of the result and a bit an entry: values are unpacked piece by piece. Throws
+// kIo, kInvalidData (truncated, not CSR, indices out of range, sizes that lie, arrays that together unpack to
+// more than unpacked_limit, more rows or columns than a million and one for eight bytes of the file).
 data::Csr read_scipy_csr(const std::filesystem::path& path);
 
 }  // namespace hyperllm::artifact

@@ -23,15 +23,31 @@ int exit_status(ErrorCode code) {
   return 1;
 }
 
+namespace {
+
+constexpr std::size_t kLongestField = 100, kLongestText = 1000, kLongestWord = 300;
+
+// At most about `most` bytes of the text, from its start and its end, whole letters.
+std::string cut(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  const auto inside = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+  std::size_t head = most / 2, tail = text.size() - most / 2;
+  while (head > 0 && inside(head)) --head;
+  while (tail + 1 < text.size() && inside(tail)) ++tail;
+  return std::string(text.substr(0, head)) + "..." + std::string(text.substr(tail));
+}
+
+}  // namespace
+
 Error data_error(std::string_view file, std::int64_t line, std::string_view field, std::string_view problem,
                  std::string_view remedy) {
   std::string message(file);
   if (line > 0) message += ":" + std::to_string(line);
   message += ": ";
-  if (!field.empty()) message += "field '" + std::string(field) + "': ";
-  message += problem;
+  if (!field.empty()) message += "field '" + cut(field, kLongestField) + "': ";
+  message += cut(problem, kLongestText);
   if (!message.empty() && message.back() != '.') message += ".";
-  if (!remedy.empty()) message += " " + std::string(remedy);
+  if (!remedy.empty()) message += " " + cut(remedy, kLongestText);
   return Error(ErrorCode::kInvalidData, message);
 }
 
@@ -53,10 +69,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates) {
+  if (word.size() > kLongestWord) return "";
   const std::size_t limit = std::max<std::size_t>(2, word.size() / 3);
   std::size_t best = limit + 1;
   std::string nearest;
   for (const std::string& candidate : candidates) {
+    const auto [shorter, longer] = std::minmax(word.size(), candidate.size());
+    if (longer - shorter >= best) continue;  // that many letters differ at least
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best) {
       best = distance;

@@ -37,12 +37,13 @@ class Error : public std::runtime_error {
 
 // An Error about one place in a file, worded as
 //   ratings.csv:17: field 'rating': 'abc' is not a number. Give a number such as 4 or 3.5.
-// `line` is 1-based, 0 if the error concerns the whole file; `field` may be empty.
+// `line` is 1-based, 0 if the error concerns the whole file; `field` may be empty. What is long is cut: a
+// text of megabytes in a file does not become a message of megabytes.
 Error data_error(std::string_view file, std::int64_t line, std::string_view field, std::string_view problem,
                  std::string_view remedy);
 
 // The candidate nearest to `word` by edit distance, for "did you mean"; empty if every candidate differs in
-// more than a third of the word's letters (two at least).
+// more than a third of the word's letters (two at least), or if the word has hundreds of letters.
 std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace hyperllm

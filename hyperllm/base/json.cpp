@@ -23,4 +23,9 @@ bool nests_too_deep(std::string_view text) {
   return false;
 }
 
+std::string json_problem(std::string_view text, std::string_view otherwise) {
+  if (nests_too_deep(text)) return "nests deeper than " + std::to_string(kMaxJsonDepth) + " levels";
+  return std::string(otherwise);
+}
+
 }  // namespace hyperllm

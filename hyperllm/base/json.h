@@ -1,11 +1,12 @@
 // JSON from files and servers that may be hostile.
 //
-// nlohmann::json reads any depth, but copies, compares, writes and visits by recursion: a text of a few hundred
-// thousand '[' takes the stack away later, far from where it was read. So every text that comes from outside is
-// read through parse_json, which stops at a depth that no honest file reaches.
+// nlohmann::json reads any depth, but copies, compares, writes and visits by recursion: a text of a few
+// hundred thousand '[' takes the stack away later, far from where it was read. So every text that comes from
+// outside is read through parse_json, which stops at a depth that no honest file reaches.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 namespace hyperllm {
@@ -13,15 +14,19 @@ namespace hyperllm {
 // Nesting beyond which a text is refused.
 inline constexpr int kMaxJsonDepth = 256;
 
-// True if arrays and objects nest deeper than kMaxJsonDepth anywhere in `text`, whether it is valid JSON or not.
-// One pass over the bytes; brackets inside strings do not count.
+// True if arrays and objects nest deeper than kMaxJsonDepth anywhere in `text`, whether it is valid JSON or
+// not. One pass over the bytes; brackets inside strings do not count.
 bool nests_too_deep(std::string_view text);
 
-// The value of `text`, or a discarded one (`is_discarded()`) if it is no JSON or nests too deep. Never throws.
+// The value of `text`, or a discarded one (`is_discarded()`) if it is no JSON or nests too deep. Never
+// throws.
 template <typename Json = nlohmann::json>
 Json parse_json(std::string_view text) {
   if (nests_too_deep(text)) return Json(Json::value_t::discarded);
   return Json::parse(text.begin(), text.end(), nullptr, false);
 }
+
+// What an error says of a text that is not the object it should be: that it nests too deep, else `otherwise`.
+std::string json_problem(std::string_view text, std::string_view otherwise = "not a JSON object");
 
 }  // namespace hyperllm

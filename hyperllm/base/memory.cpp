@@ -102,4 +102,13 @@ std::int64_t available_memory(const fs::path& root) {
   return least == kUnknown ? -1 : least;
 }
 
+std::int64_t unpacked_limit(std::int64_t stored) {
+  constexpr std::int64_t kFree = 64 << 20, kRatio = 32;
+  const std::int64_t available = available_memory();
+  const std::int64_t most = stored > (std::numeric_limits<std::int64_t>::max() - kFree) / kRatio
+                                ? std::numeric_limits<std::int64_t>::max()
+                                : kFree + kRatio * stored;
+  return available < 0 ? most : std::min(most, available);
+}
+
 }  // namespace hyperllm

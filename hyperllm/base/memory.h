@@ -22,4 +22,9 @@ void release_file_pages();
 // where nothing tells. `root` stands in for "/" in tests.
 std::int64_t available_memory(const std::filesystem::path& root = "/");
 
+// What a file of `stored` bytes may take in memory, all that it unpacks to together, for readers of
+// compressed and compact forms: 64 MiB and 32 times its size, which no honest file comes near, or what the
+// machine has left if that is less.
+std::int64_t unpacked_limit(std::int64_t stored);
+
 }  // namespace hyperllm

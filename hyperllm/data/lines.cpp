@@ -13,7 +13,9 @@
 namespace hyperllm::data {
 namespace {
 constexpr std::size_t kPiece = 1 << 18;
-constexpr std::size_t kLongestLine = 64 << 20;
+constexpr std::size_t kLongestLine = 16 << 20;
+constexpr std::int64_t kFreeBytes = 64 << 20, kMostBytes = 128;  // any gzip; for each byte of its own
+constexpr std::int64_t kFreeLines = 4 << 20;
 }  // namespace
 
 LineReader::LineReader(std::filesystem::path path) : path_(std::move(path)) {
@@ -48,6 +50,13 @@ void LineReader::fail() const {
                    std::string("the gzip file is damaged (") + reason + ")", "Download or copy it again.");
 }
 
+void LineReader::fail_out_of_proportion() const {
+  throw data_error(path_.string(), line_number_ + 1, "",
+                   "this gzip file of " + std::to_string(bytes_total_) +
+                       " bytes unpacks to more than any honest text would",
+                   "If it is what it should be, unpack it with gunzip and give the text.");
+}
+
 bool LineReader::fill() {
   if (at_end_) return false;
   if (begin_ > 0) {
@@ -56,7 +65,7 @@ bool LineReader::fill() {
   }
   if (end_ == buffer_.size()) {
     if (buffer_.size() >= kLongestLine)
-      throw data_error(path_.string(), line_number_ + 1, "", "the line is longer than 64 MiB",
+      throw data_error(path_.string(), line_number_ + 1, "", "the line is longer than 16 MiB",
                        "Check that this is a text file with one record a line.");
     buffer_.resize(buffer_.size() * 2);
   }
@@ -70,6 +79,11 @@ bool LineReader::fill() {
     return false;
   }
   end_ += static_cast<std::size_t>(count);
+  bytes_unpacked_ += count;
+  compressed_ = !gzdirect(file_);
+  if (compressed_ && bytes_unpacked_ > kFreeBytes &&
+      (bytes_unpacked_ - kFreeBytes) / kMostBytes > bytes_total_)
+    fail_out_of_proportion();
   return true;
 }
 
@@ -84,6 +98,7 @@ bool LineReader::next(std::string_view& line) {
     if (!fill()) break;
   }
   if (!newline && begin_ == end_) return false;
+  if (compressed_ && line_number_ > kFreeLines + bytes_total_) fail_out_of_proportion();
   const char* start = buffer_.data() + begin_;
   const char* stop = newline ? newline : buffer_.data() + end_;
   begin_ = newline ? static_cast<std::size_t>(newline + 1 - buffer_.data()) : end_;

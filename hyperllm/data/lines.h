@@ -21,7 +21,9 @@ class LineReader {
 
   // The next line without its "\n" or "\r\n" and, on line 1, without a UTF-8 byte order mark; false at the
   // end. The view is good until the next call. Throws kIo (read failure), kInvalidData (truncated or damaged
-  // gzip, a line of more than 64 MiB, a NUL byte: not a text file).
+  // gzip, or one that unpacks out of all proportion: to more than 64 MiB and 128 bytes for each of its own,
+  // or to more than four million lines and one for each byte; a line of more than 16 MiB; a NUL byte: not a
+  // text file).
   bool next(std::string_view& line);
 
   std::int64_t line_number() const { return line_number_; }  // of the line last returned; 0 before the first
@@ -32,6 +34,7 @@ class LineReader {
  private:
   bool fill();
   [[noreturn]] void fail() const;
+  [[noreturn]] void fail_out_of_proportion() const;
   std::filesystem::path path_;
   gzFile file_ = nullptr;
   std::string buffer_;
@@ -40,6 +43,8 @@ class LineReader {
   bool at_end_ = false;
   std::int64_t line_number_ = 0;
   std::int64_t bytes_total_ = 0;
+  std::int64_t bytes_unpacked_ = 0;
+  bool compressed_ = false;
 };
 
 }  // namespace hyperllm::data

@@ -12,6 +12,7 @@ namespace hyperllm::data {
 namespace {
 
 constexpr std::size_t kLongestRow = 16 << 20;
+constexpr std::size_t kMostFields = 100'000;
 
 // Whether `piece` ends inside of quotes; `inside`: it starts inside of them. A quote opens only at the start
 // of a field, so that an inch mark in plain text stays text.
@@ -73,11 +74,18 @@ bool TableReader::next() {
   return true;
 }
 
+void TableReader::add_field(std::string_view field) {
+  if (fields_.size() == kMostFields)
+    throw error("", "the row has more than " + std::to_string(kMostFields) + " fields",
+                "Check the separator and the line ends, or leave out columns.");
+  fields_.push_back(field);
+}
+
 void TableReader::split_plain(std::string_view row) {
   const std::string& separator = format_.separator;
   while (true) {
     const std::size_t at = separator.size() == 1 ? row.find(separator[0]) : row.find(separator);
-    fields_.push_back(row.substr(0, at));
+    add_field(row.substr(0, at));
     if (at == row.npos) return;
     row.remove_prefix(at + separator.size());
   }
@@ -103,11 +111,11 @@ void TableReader::split_quoted(std::string_view row) {
           (end < row.size() && row.substr(end, format_.separator.size()) != format_.separator))
         throw error("", "text after the closing quote of field " + std::to_string(fields_.size() + 1),
                     "Write a quote inside of a field as \"\".");
-      fields_.emplace_back(scratch_.data() + start, scratch_.size() - start);
+      add_field({scratch_.data() + start, scratch_.size() - start});
       end = std::min(end, row.size());
     } else {
       end = std::min(row.find(format_.separator), row.size());
-      fields_.push_back(row.substr(0, end));
+      add_field(row.substr(0, end));
     }
     if (end == row.size()) return;
     row.remove_prefix(end + format_.separator.size());

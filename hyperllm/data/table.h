@@ -26,7 +26,7 @@ class TableReader {
       : lines_(path), format_(std::move(format)) {}
 
   // The next row; blank lines are skipped; false at the end. Throws as LineReader::next, and kInvalidData for
-  // a quote that is never closed.
+  // a quote that is never closed and for more than 100,000 fields.
   bool next();
   // Fields of the row, good until next().
   const std::vector<std::string_view>& fields() const { return fields_; }
@@ -46,6 +46,7 @@ class TableReader {
   const LineReader& lines() const { return lines_; }
 
  private:
+  void add_field(std::string_view field);
   void split_plain(std::string_view row);
   void split_quoted(std::string_view row);
   LineReader lines_;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/lines.h"
@@ -49,9 +51,9 @@ void for_each_object(const fs::path& path, const Use& use) {
   std::string_view line;
   while (lines.next(line)) {
     if (line.find_first_not_of(" \t") == line.npos) continue;
-    const Json object = Json::parse(line, nullptr, false);
+    const Json object = parse_json(line);
     if (!object.is_object())
-      throw data_error(path.string(), lines.line_number(), "", "not a JSON object",
+      throw data_error(path.string(), lines.line_number(), "", json_problem(line),
                        "Write one object a line, like {\"id\": \"17\", \"title\": \"...\"}.");
     use(lines.line_number(), object);
   }
@@ -127,7 +129,18 @@ nlohmann::ordered_json item_to_json(const ItemText& item) {
   if (!item.brand.empty()) object["brand"] = item.brand;
   if (!item.categories.empty()) object["categories"] = item.categories;
   if (!item.description.empty()) object["description"] = item.description;
-  for (const auto& [key, text] : item.other) object[key] = text;
+  // An ordered object looks through all its keys for each that is named; there may be thousands.
+  auto& entries = static_cast<nlohmann::ordered_json::object_t::Container&>(
+      object.get_ref<nlohmann::ordered_json::object_t&>());
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < entries.size(); ++i) places.emplace(entries[i].first, i);
+  for (const auto& [key, text] : item.other) {
+    const auto [place, added] = places.emplace(key, entries.size());
+    if (added)
+      entries.emplace_back(key, text);
+    else
+      entries[place->second].second = text;
+  }
   return object;
 }
 

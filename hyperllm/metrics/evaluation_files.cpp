@@ -7,6 +7,10 @@
 #include <string_view>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
+#include "hyperllm/data/numbers.h"
+#include "hyperllm/data/table.h"
 
 namespace hyperllm::metrics {
 namespace {
@@ -15,30 +19,11 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kAgain = "Run `evaluate` again.";
+constexpr std::uintmax_t kLargest = 1 << 16;  // an ordered object looks through all its keys to add one
 
 std::string number_text(double value) {
   char buffer[32];
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
-
-double parse_number(std::string_view text, const fs::path& path, std::int64_t line,
-                    const std::string& field) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
-    throw data_error(path.string(), line, field, "'" + std::string(text) + "' is not a number", kAgain);
-  return value;
-}
-
-// The parts between `separator`s, empty ones included.
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (std::size_t start = 0;;) {
-    const std::size_t end = text.find(separator, start);
-    parts.push_back(text.substr(start, end - start));
-    if (end == text.npos) return parts;
-    start = end + 1;
-  }
 }
 
 std::string word(const Json& object, const char* field, const fs::path& path) {
@@ -70,11 +55,10 @@ std::string text_of(const PerUser& values) {
   return text;
 }
 
-std::string read_result(const fs::path& path) {
+void require(const fs::path& path) {
   finish_commit(folder_of(path));
   HYPERLLM_CHECK(fs::exists(path), ErrorCode::kIo,
                  path.string() + ": No such file. Run `evaluate` on this run first.");
-  return read_file(path, 4096 * kMiB);
 }
 
 }  // namespace
@@ -117,8 +101,14 @@ void add_per_user(const PerUser& values, const std::string& split, FileSet& run)
 }
 
 Evaluation load_evaluation(const fs::path& path) {
-  const Json object = Json::parse(read_result(path), nullptr, false);
-  if (!object.is_object()) throw data_error(path.string(), 0, "", "is not a JSON object", kAgain);
+  require(path);
+  std::error_code code;
+  if (fs::file_size(path, code) > kLargest && !code)
+    throw data_error(path.string(), 0, "", "is larger than any evaluation", kAgain);
+  const std::string text = read_file(path);
+  const Json object = parse_json<Json>(text);
+  if (!object.is_object())
+    throw data_error(path.string(), 0, "", json_problem(text, "is not a JSON object"), kAgain);
   Evaluation result;
   result.dataset = word(object, "dataset", path);
   result.run = word(object, "run", path);
@@ -139,26 +129,27 @@ Evaluation load_evaluation(const fs::path& path) {
 }
 
 PerUser load_per_user(const fs::path& path) {
-  const std::string content = read_result(path);
-  auto lines = split(content, '\n');
-  if (lines.back().empty()) lines.pop_back();
+  require(path);
+  data::TableReader table(path, {});
   PerUser result;
-  if (!lines.empty())
-    for (const std::string_view name : split(lines[0], '\t')) result.columns.emplace_back(name);
+  if (table.next()) result.columns.assign(table.fields().begin(), table.fields().end());
   if (result.columns.size() < 2 || result.columns[0] != "user_id")
     throw data_error(path.string(), 1, "", "the header is not user_id and metrics between tabs", kAgain);
   result.columns.erase(result.columns.begin());
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    const auto line = static_cast<std::int64_t>(i + 1);
-    const auto cells = split(lines[i], '\t');
+  while (table.next()) {
+    const auto& cells = table.fields();
     if (cells.size() != result.columns.size() + 1)
-      throw data_error(path.string(), line, "",
-                       "has " + std::to_string(cells.size()) + " fields, the header has " +
-                           std::to_string(result.columns.size() + 1),
-                       kAgain);
+      throw table.error("",
+                        "has " + std::to_string(cells.size()) + " fields, the header has " +
+                            std::to_string(result.columns.size() + 1),
+                        kAgain);
     result.users.emplace_back(cells[0]);
-    for (std::size_t c = 1; c < cells.size(); ++c)
-      result.values.push_back(parse_number(cells[c], path, line, result.columns[c - 1]));
+    for (std::size_t c = 1; c < cells.size(); ++c) {
+      const auto value = data::to_number(cells[c]);
+      if (!value || !std::isfinite(*value))
+        throw table.error(result.columns[c - 1], "'" + std::string(cells[c]) + "' is not a number", kAgain);
+      result.values.push_back(*value);
+    }
   }
   return result;
 }

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 
 namespace hyperllm::retrieval {
 namespace {
@@ -50,9 +52,11 @@ void add_matrix(FileSet& files, const std::string& name, const artifact::Matrix&
 Json read_description(const fs::path& file) {
   HYPERLLM_CHECK(fs::exists(file), ErrorCode::kIo,
                  file.string() + ": No such file. Give the folder of a finished run, or train first.");
-  Json description = Json::parse(read_file(file), nullptr, false);
+  const std::string text = read_file(file);
+  Json description = parse_json(text);
   if (!description.is_object())
-    bad_description(file, "", "is not a JSON object", "Train again, or restore the file.");
+    bad_description(file, "", json_problem(text, "is not a JSON object"),
+                    "Train again, or restore the file.");
   return description;
 }
 

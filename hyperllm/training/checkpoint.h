@@ -21,12 +21,17 @@ struct Checkpoint {
   // Throw kInvalidData naming the file and the missing entry, with the remedy.
   const std::string& text(const std::string& key) const;
   const torch::Tensor& tensor(const std::string& name) const;
+  // The same, and unless the text is a whole number of at least 0, a number, a list of [name, number].
+  std::int64_t count(const std::string& key) const;
+  double number(const std::string& key) const;
+  std::vector<std::pair<std::string, double>> numbers(const std::string& key) const;
 };
 
 // Atomic. Throws kIo.
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
 
-// Throws kIo, kInvalidData (truncated, hash does not fit, sizes that lie) with the remedy.
+// Throws kIo, kInvalidData (truncated, hash does not fit, sizes that lie, a header that nests deep or is
+// larger than 16 MiB, tensors that overlap) with the remedy.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 }  // namespace hyperllm::training

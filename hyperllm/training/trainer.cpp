@@ -10,6 +10,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/base/random.h"
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
@@ -230,26 +231,27 @@ class Run {
   }
 
   void restore(const Checkpoint& checkpoint) {
-    const auto restore_tensor = [&](const std::string& name, const torch::Tensor& target) {
-      const torch::Tensor& stored = checkpoint.tensor(name);
-      HYPERLLM_CHECK(
-          stored.sizes() == target.sizes(), ErrorCode::kInvalidData,
-          options_.checkpoint.string() + ": tensor '" + name + "' has another shape than this run needs.");
-      copy(stored, target);
+    const auto stored = [&](const std::string& name, const torch::Tensor& target) -> const torch::Tensor& {
+      const torch::Tensor& tensor = checkpoint.tensor(name);
+      if (tensor.sizes() != target.sizes())
+        throw data_error(options_.checkpoint.string(), 0, "",
+                         "tensor '" + name + "' has another shape than this run needs",
+                         "Delete the file to start this run afresh.");
+      return tensor;
     };
     for (const optim::Parameter& parameter : framework_.parameters()) {
-      restore_tensor("parameter/" + parameter.name, parameter.value);
-      best_.emplace_back(parameter.name, checkpoint.tensor("best/" + parameter.name).clone());
+      copy(stored("parameter/" + parameter.name, parameter.value), parameter.value);
+      best_.emplace_back(parameter.name, stored("best/" + parameter.name, parameter.value).clone());
     }
     framework_.parameters_changed();
-    for (const auto& [name, tensor] : optimizer_.state()) restore_tensor("optimizer/" + name, tensor);
-    optimizer_.set_steps(std::stoll(checkpoint.text("steps")));
-    outcome_.epochs = std::stoll(checkpoint.text("epoch"));
-    outcome_.best_epoch = std::stoll(checkpoint.text("best_epoch"));
-    step_ = std::stoll(checkpoint.text("step_of_epoch"));
-    total_ = json::parse(checkpoint.text("loss_of_epoch")).get<double>();
-    loss_ = json::parse(checkpoint.text("loss")).get<double>();
-    outcome_.best = json::parse(checkpoint.text("best")).get<Metrics>();
+    for (const auto& [name, tensor] : optimizer_.state()) copy(stored("optimizer/" + name, tensor), tensor);
+    optimizer_.set_steps(checkpoint.count("steps"));
+    outcome_.epochs = checkpoint.count("epoch");
+    outcome_.best_epoch = checkpoint.count("best_epoch");
+    step_ = checkpoint.count("step_of_epoch");
+    total_ = checkpoint.number("loss_of_epoch");
+    loss_ = checkpoint.number("loss");
+    outcome_.best = checkpoint.numbers("best");
     best_score_ = score_of(outcome_.best);
     keep_log_up_to(outcome_.epochs);
     context_.info(options_.task + ": goes on after epoch " + std::to_string(outcome_.epochs) + step_text());
@@ -259,9 +261,16 @@ class Run {
   void keep_log_up_to(std::int64_t epoch) {
     std::string kept;
     std::istringstream log(std::filesystem::exists(options_.log) ? read_file(options_.log) : "");
+    std::int64_t number = 0;
     for (std::string line; std::getline(log, line);) {
-      const json parsed = json::parse(line, nullptr, false);
-      if (!parsed.is_object() || parsed.value("epoch", epoch + 1) > epoch) break;
+      ++number;
+      const json parsed = parse_json(line);
+      const auto at = parsed.find("epoch");
+      const bool whole = parsed.is_object() && at != parsed.end() && at->is_number_integer();
+      if (!whole && log.peek() != std::ifstream::traits_type::eof())
+        throw data_error(options_.log.string(), number, "epoch", "not a line of a training log",
+                         "Delete the file to go on without the epochs that it tells of.");
+      if (!whole || at->get<std::int64_t>() > epoch) break;
       kept += line + "\n";
     }
     write_file(options_.log, kept);

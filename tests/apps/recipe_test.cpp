@@ -48,6 +48,29 @@ class RecipeTest : public hyperllm::test::FolderTest {
   }
 };
 
+// toml++ would make as many tables inside of one another, and destroy them by recursion.
+TEST_F(RecipeTest, NamesOfManyPartsAreRefusedWithTheirLine) {
+  std::string name = "a";
+  for (int i = 0; i < 400'000; ++i) name += ".a";
+  for (const std::string& text : std::initializer_list<std::string>{
+           "\n[" + name + "]\n", "[[\n" + name + "]]\n", "# a\n" + name + " = 1\n",
+           "x = \"\"\"\n\"\"\"\ny = {" + name + " = 1}\n", "x = 'a'\n\"a\" . 'b'.c.d.e.f.g.h.i.j = 1",
+           "x = [{\n" + name + " = 1}]"}) {
+    const std::string line = "r.toml:" + std::string(text.starts_with("x = \"") ? "3" : "2");
+    refused(ErrorCode::kInvalidData, {line, "a name of more than 8 parts"}, text);
+  }
+  refused(ErrorCode::kInvalidArgument, {"--set a.a.a", "...: unknown section"}, "", {name + "=1"});
+  for (const std::string& value :
+       {std::string("\"../../../a.b.c.d.e.f.g.h.i/x.y.z\""), std::string("'..\\..\\a.b.c.d.e.f.g.h.i.j\\'"),
+        std::string("\"\"\"\na.b.c.d\n.e.f.g.h.i\"\"\""), std::string("\"\" # a.b.c.d.e.f.g.h.i.j.k"),
+        std::string("\"\\\".a.b.c.d.e.f.g.h.i\"")})
+    EXPECT_NO_THROW(load("[train]\nfile = " + value + "\n")) << value;
+}
+
+TEST_F(RecipeTest, ARecipeOfMegabytesIsRefused) {
+  refused(ErrorCode::kInvalidData, {"r.toml: larger than 1 MiB"}, std::string(2 << 20, '\n'));
+}
+
 TEST_F(RecipeTest, EverySectionAndType) {
   const Recipe recipe = load(R"(
 name = "beauty"

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "tests/support/folder.h"
+#include "tests/support/memory_bound.h"
 
 namespace hyperllm::artifact {
 namespace {
@@ -81,6 +82,7 @@ TEST_F(Npy, HostileFilesAreErrorsBeforeAnythingIsAllocated) {
       {npy(dict("<f4", "(99999999999999999999999, 4)"), four), {"malformed", "list of sizes"}},
       {npy(dict("<f4", "(-2, -2)"), four), {"malformed"}},
       {npy(dict("<f4", "(1000000000000, 0)"), ""), {"no columns"}},
+      {npy(dict("<f4", "(0, 9000000000000000000)"), ""), {"no row has so many columns"}},
       {npy(dict("<f4", "(2, 2)", "True"), four), {"fortran_order", "ascontiguousarray"}},
       {npy(dict("<f4", "(1, 2, 2)"), four), {"3 dimensions"}},
       {npy(dict("<f4", "()"), four), {"0 dimensions"}},
@@ -226,6 +228,41 @@ TEST_F(Npz, HostileArchivesAreErrors) {
   put("text.npz", "this is text");
   expect_error(ErrorCode::kInvalidData, {"text.npz", "not a whole .npz"},
                [&] { read_scipy_csr(folder_ / "text.npz"); });
+}
+
+// Deflate writes a thousand zeros as one byte: each array is within that, and so were 8 GB from 20 MB.
+TEST_F(Npz, ArraysThatUnpackOutOfProportionAreRefusedBeforeTheyAreRead) {
+  constexpr std::int64_t kZeros = 60'000'000, kMiB = 1 << 20;
+  Entries entries = good();
+  entries["indptr.npy"] =
+      npy(dict("<i8", "(4,)"), bytes_of(std::vector<std::int64_t>{0, kZeros, kZeros, kZeros}));
+  entries["indices.npy"] = npy(dict("<i4", "(60000000,)"), std::string(4 * kZeros, '\0'));
+  entries["data.npy"] = npy(dict("|b1", "(60000000,)"), std::string(kZeros, '\0'));
+  const auto path = pack(entries);
+  entries.clear();
+  test::expect_error_within(64 * kMiB, ErrorCode::kInvalidData,
+                            {"m.npz/indices.npy", "would unpack to many times", "save_npz"},
+                            [&] { read_scipy_csr(path); });
+}
+
+// All rows and columns are numbered later, whether or not an entry is in them.
+TEST_F(Npz, MoreRowsOrColumnsThanTheFileCanFillAreRefused) {
+  for (const auto& sides : {std::vector<std::int64_t>{3, 2147483647}, {2147483646, 3}}) {
+    Entries entries = good();
+    entries["shape.npy"] = npy(dict("<i8", "(2,)"), bytes_of(sides));
+    expect_error(ErrorCode::kInvalidData, {"m.npz/shape.npy", "can fill 1048", "Leave out"},
+                 [&] { read_scipy_csr(pack(entries)); });
+  }
+}
+
+TEST_F(Npz, RowsNeedNotBeSortedNorEntriesSingle) {
+  Entries entries = good();
+  entries["indptr.npy"] = npy(dict("<i4", "(4,)"), bytes_of(std::vector<std::int32_t>{0, 4, 4, 6}));
+  entries["indices.npy"] = npy(dict("<i4", "(6,)"), bytes_of(std::vector<std::int32_t>{2, 0, 2, 1, 1, 0}));
+  entries["data.npy"] = npy(dict("<i8", "(6,)"), bytes_of(std::vector<std::int64_t>{1, 1, 1, 0, 3, 4}));
+  const data::Csr csr = read_scipy_csr(pack(entries));
+  EXPECT_EQ(csr.indptr, (std::vector<std::int64_t>{0, 2, 2, 4}));
+  EXPECT_EQ(csr.indices, (std::vector<std::int32_t>{0, 2, 0, 1}));
 }
 
 TEST_F(Npz, DamagedBytesNeverGetThrough) {

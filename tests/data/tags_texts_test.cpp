@@ -112,11 +112,12 @@ TEST_F(TextFiles, FieldsOfOtherTypesBecomeText) {
                                 {"details", "k: 1"}, {"price", "3.5"}, {"tags", "p, q"}}));
 }
 
-TEST_F(TextFiles, NestingWithoutEndIsHarmless) {
+TEST_F(TextFiles, NestingWithoutEndIsRefused) {
   std::string deep(200000, '[');
   deep += std::string(200000, ']');
   put("items.jsonl", "{\"id\": \"x\", \"a\": " + deep + "}\n");
-  EXPECT_TRUE(load_item_texts(folder_, {"x"})[0].other.empty());
+  test::expect_error(ErrorCode::kInvalidData, {"items.jsonl:1", "nests deeper than 256 levels"},
+                     [&] { load_item_texts(folder_, {"x"}); });
 }
 
 TEST_F(TextFiles, FaultsSayFileLineFieldAndRemedy) {

@@ -58,6 +58,22 @@ TEST_F(EvaluationFiles, BadEvaluations) {
   }
 }
 
+TEST_F(EvaluationFiles, DeepAndWideEvaluationsAreRefused) {
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  put("deep.json", "{\"dataset\": " + std::string(300, '[') + std::string(300, ']') + "}");
+  expect_error(ErrorCode::kInvalidData,
+               {"deep.json", "nests deeper than 256 levels", "Run `evaluate` again."},
+               [&] { load_evaluation(folder_ / "deep.json"); });
+  std::string metrics;  // an ordered object takes quadratic time for them
+  for (int i = 0; i < 400'000; ++i) metrics += ",\"" + std::to_string(i) + "\":1";
+  for (const std::string& text : {"{\"dataset\": " + deep + "}", "{\"a\":1" + metrics + "}"}) {
+    put("large.json", text);
+    expect_error(ErrorCode::kInvalidData,
+                 {"large.json", "larger than any evaluation", "Run `evaluate` again."},
+                 [&] { load_evaluation(folder_ / "large.json"); });
+  }
+}
+
 TEST_F(EvaluationFiles, BadPerUserTables) {
   expect_error(ErrorCode::kIo, {"none.tsv"}, [&] { load_per_user(folder_ / "none.tsv"); });
   const std::vector<std::pair<std::string, std::string>> bad = {

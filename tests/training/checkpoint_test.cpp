@@ -145,6 +145,8 @@ TEST_F(CheckpointTest, ShapesAndOffsetsThatLieAreRefusedEvenWithTheRightHash) {
   change("shape", {2, 4}, "tensor 'b' does not fit its bytes");
   change("shape", {-2, -3}, "tensor 'b' has an impossible shape");
   change("shape", {huge, 4}, "tensor 'b' has an impossible shape");
+  change("shape", {0, huge, huge}, "tensor 'b' has an impossible shape");
+  change("shape", std::vector<std::int64_t>(100, 1), "tensor 'b' has an impossible shape");
   change("data_offsets", {8, 32}, "tensor 'b' does not fit its bytes");
   change("data_offsets", {24, 0}, "tensor 'b' does not fit its bytes");
   change("dtype", "F64", "tensor 'b' does not fit its bytes");
@@ -161,6 +163,63 @@ TEST_F(CheckpointTest, AHeaderThatIsNoneIsRefused) {
   }
   put_header(content, "{\"__metadata__\": {}}");
   expect_damaged({"entry 'xxh3' is missing"});
+}
+
+// Parsing such a header is no trouble; writing it again, to hash it, recursed through the stack.
+TEST_F(CheckpointTest, AHeaderThatNestsDeepIsRefused) {
+  const std::string content = saved();
+  for (const std::string name : {"b", "__metadata__"}) {
+    const std::size_t depth = 400'000;
+    put_header(content, "{\"" + name + "\":" + std::string(depth, '[') + std::string(depth, ']') + "}");
+    expect_damaged({"the header nests deeper than 256 levels"});
+  }
+}
+
+TEST_F(CheckpointTest, AHeaderOfManyMegabytesIsRefused) {
+  put_header(saved(), "{\"b\":[" + std::string(17 << 20, ' ') + "]}");
+  expect_damaged({"the header is larger than 16 MiB"});
+}
+
+// A thousand names for the same bytes would take a thousand times the file's size.
+TEST_F(CheckpointTest, TensorsThatShareBytesAreRefused) {
+  const std::string payload(1000 * sizeof(float), '\0');
+  json header;
+  for (int i = 0; i < 1000; ++i)
+    header["t" + std::to_string(i)] = {
+        {"dtype", "F32"}, {"shape", {1000}}, {"data_offsets", {0, payload.size()}}};
+  header["__metadata__"] = json::object();
+  header["__metadata__"]["xxh3"] = hash_text(header.dump() + hash_text(payload));
+  const std::string text = header.dump();
+  const std::uint64_t length = text.size();
+  put("run.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + text + payload);
+  expect_damaged({"overlaps another"});
+}
+
+TEST_F(CheckpointTest, TextsThatAreNoNumbersAreRefused) {
+  Checkpoint checkpoint;
+  checkpoint.path = path();
+  const auto refuse = [&](const std::string& text, std::string_view problem, auto read) {
+    checkpoint.texts["k"] = text;
+    test::expect_error(ErrorCode::kInvalidData,
+                       {"run.safetensors", "entry 'k' is not", problem, "Delete the file"},
+                       [&] { read(checkpoint); });
+  };
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  for (const std::string& text :
+       {std::string("abc"), std::string(""), std::string("-1"), std::string("1.5"), std::string("1e3"),
+        std::string("99999999999999999999"), std::string("9223372036854775808"), std::string("[3]"), deep})
+    refuse(text, "a whole number of at least 0", [](const Checkpoint& c) { c.count("k"); });
+  for (const std::string& text : {std::string("null"), std::string("\"1\""), std::string("1e999"), deep})
+    refuse(text, "a number", [](const Checkpoint& c) { c.number("k"); });
+  for (const std::string& text : {std::string("{}"), std::string("[[1, 2]]"), std::string("[[\"a\"]]"),
+                                  std::string("[[\"a\", null]]"), deep})
+    refuse(text, "a list of names and numbers", [](const Checkpoint& c) { c.numbers("k"); });
+  checkpoint.texts["k"] = "17";
+  EXPECT_EQ(checkpoint.count("k"), 17);
+  checkpoint.texts["k"] = "-2.5";
+  EXPECT_EQ(checkpoint.number("k"), -2.5);
+  checkpoint.texts["k"] = "[[\"b\", 1], [\"a\", 0.5]]";
+  EXPECT_EQ(checkpoint.numbers("k"), (std::vector<std::pair<std::string, double>>{{"b", 1}, {"a", 0.5}}));
 }
 
 TEST_F(CheckpointTest, AMissingEntryIsNamedWithTheFile) {

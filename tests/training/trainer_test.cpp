@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "hyperllm/training/checkpoint.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
 #include "tests/support/recording_sink.h"
@@ -322,6 +323,51 @@ TEST_F(TrainerTest, ALogThatCannotGrowIsAnError) {
   test::expect_error(ErrorCode::kIo, {"a.jsonl", "cannot write", "ulimit -f"}, [&] { run(options_); });
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
+}
+
+// A whole checkpoint with the right hash, of which somebody changed an entry.
+TEST_F(TrainerTest, AForgedCheckpointIsInvalidDataWithFileAndRemedy) {
+  options_.epochs = 2;
+  run(options_);
+  const Checkpoint good = load_checkpoint(options_.checkpoint);
+  options_.epochs = 4;
+  for (const char* key : {"steps", "epoch", "best_epoch", "step_of_epoch", "loss_of_epoch", "loss", "best"})
+    for (const char* text : {"", "many", "null", "99999999999999999999999", "{\"a\": []}"}) {
+      if (std::string_view(key).starts_with("loss") && text[0] == '9') continue;  // a number like any other
+      Checkpoint forged = good;
+      forged.texts[key] = text;
+      save_checkpoint(forged, options_.checkpoint);
+      const std::string problem = "entry '" + std::string(key) + "' is not";
+      test::expect_error(ErrorCode::kInvalidData, {"a.safetensors", problem, "Delete the file"},
+                         [&] { run(options_); });
+    }
+  for (const char* kind : {"parameter/", "best/", "optimizer/"}) {
+    Checkpoint forged = good;
+    for (auto& [name, tensor] : forged.tensors)
+      if (name.starts_with(kind)) tensor = torch::zeros({3, 2});
+    save_checkpoint(forged, options_.checkpoint);
+    test::expect_error(ErrorCode::kInvalidData,
+                       {"a.safetensors", kind, "another shape than this run needs", "Delete the file"},
+                       [&] { run(options_); });
+  }
+}
+
+TEST_F(TrainerTest, AForgedLogIsInvalidDataAndAHalfLineAtItsEndIsNot) {
+  options_.epochs = 2;
+  run(options_);
+  const std::string log = read_file(options_.log);
+  options_.epochs = 3;
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  for (const std::string& line :
+       {std::string("{\"epoch\": \"1\"}"), std::string("[]"), std::string("{"), deep}) {
+    put("a.jsonl", line + "\n" + log);
+    test::expect_error(ErrorCode::kInvalidData,
+                       {"a.jsonl:1", "field 'epoch'", "not a line of a training log", "Delete the file"},
+                       [&] { run(options_); });
+  }
+  put("a.jsonl", log + log.substr(0, 20));
+  run(options_);
+  EXPECT_EQ(lines(options_.log).size(), 4u);
 }
 
 TEST_F(TrainerTest, OptionsOutOfRangeAreErrors) {

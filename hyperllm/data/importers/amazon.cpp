@@ -7,6 +7,7 @@
 #include <string>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/importers/csv.h"
 #include "hyperllm/data/numbers.h"
 #include "hyperllm/data/utf8.h"
@@ -52,8 +53,8 @@ class ReviewReader {
     while (lines_.next(line)) {
       meter_.row();
       if (trimmed(line).empty()) continue;
-      const json review = json::parse(line, nullptr, false);
-      if (!review.is_object()) throw fail("", "not a JSON object");
+      const json review = parse_json(line);
+      if (!review.is_object()) throw fail("", json_problem(line));
       const Fields& names = review.contains(kNewFields.item) ? kNewFields : kOldFields;
       const std::string user = id(review, names.user), item = id(review, names.item);
       const auto rating = static_cast<float>(number(review, names.rating));
@@ -129,7 +130,7 @@ void read_ratings(const fs::path& path, Edition edition, bool header, const Cont
 bool looks_like_amazon(const fs::path& path) {
   const std::string line = first_line(path);
   if (line.starts_with('{')) {
-    const json review = json::parse(line, nullptr, false);
+    const json review = parse_json(line);
     return review.is_object() && ((review.contains(kOldFields.user) && review.contains(kOldFields.item)) ||
                                   (review.contains(kNewFields.user) && review.contains(kNewFields.item)));
   }

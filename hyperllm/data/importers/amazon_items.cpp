@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/importers/amazon.h"
 #include "hyperllm/data/importers/clean.h"
 #include "hyperllm/data/importers/python_literal.h"
@@ -62,7 +63,7 @@ ItemText item_of(const json& object, std::string id) {
 }
 
 std::optional<json> parse(std::string_view line) {
-  json object = json::parse(line, nullptr, false);
+  json object = parse_json(line);
   if (object.is_object()) return object;
   std::optional<json> literal = parse_python_literal(line);
   if (literal && literal->is_object()) return literal;
@@ -81,7 +82,7 @@ void read_amazon_items(const std::filesystem::path& path, const Context& context
     const auto object = parse(line);
     if (!object)
       throw data_error(path.string(), lines.line_number(), "",
-                       "neither a JSON object nor a Python dictionary",
+                       json_problem(line, "neither a JSON object nor a Python dictionary"),
                        "Check that this is the metadata file, with one item a line.");
     const char* const key = object->contains("parent_asin") ? "parent_asin" : "asin";
     std::string id = object->contains(key) ? json_text(object->at(key)) : "";

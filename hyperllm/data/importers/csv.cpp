@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/importers/csv_columns.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/numbers.h"
@@ -136,9 +137,9 @@ void read_items_jsonl(const fs::path& path, const std::string& id_field, const C
   while (lines.next(line)) {
     meter.row();
     if (trimmed(line).empty()) continue;
-    const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
+    const nlohmann::json object = parse_json(line);
     if (!object.is_object())
-      throw data_error(path.string(), lines.line_number(), "", "not a JSON object",
+      throw data_error(path.string(), lines.line_number(), "", json_problem(line),
                        "Write one object a line, like {\"id\": \"17\", \"title\": \"...\"}.");
     ItemText item = item_from_json(object, json_id_field(object, id_field));
     if (item.id.empty())

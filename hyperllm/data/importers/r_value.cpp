@@ -1,5 +1,6 @@
 #include "hyperllm/data/importers/r_value.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -48,7 +49,8 @@ std::string latin1_to_utf8(std::string_view bytes) {
 
 class Parser {
  public:
-  Parser(std::string_view bytes, const std::filesystem::path& path) : bytes_(bytes), path_(path) {}
+  Parser(std::string_view bytes, const std::filesystem::path& path, RBudget& budget, RArena& arena)
+      : bytes_(bytes), path_(path), budget_(budget), arena_(arena) {}
 
   RValue document() {
     if (take(2) != "X\n")
@@ -106,7 +108,7 @@ class Parser {
       case kGlobalEnv:
         return {};
       case kSymSxp:
-        return symbol(depth);
+        return symbol();
       case kRefSxp:
         return reference(flags);
       case kListSxp:
@@ -116,34 +118,56 @@ class Parser {
         return alternative(depth);
       default: {
         RValue value = vector(code, depth);
-        if (flags & kHasAttributes) value.attributes = item(depth + 1).pairs;
+        if (flags & kHasAttributes) set_attributes(value, item(depth + 1));
         return value;
       }
     }
   }
 
-  RValue symbol(int) {
+  RValue made(RValue::Kind kind) {
+    budget_.take(1, sizeof(RValue::Content));
+    RValue value;
+    value.kind = kind;
+    value.own();
+    return value;
+  }
+
+  static RValue symbol_of(std::string_view name) {
     RValue value;
     value.kind = RValue::Kind::kSymbol;
-    value.symbol = text().value_or("");
-    references_.push_back(value);
+    value.symbol = name;
     return value;
+  }
+
+  RValue symbol() {
+    budget_.take(1, 2 * sizeof references_[0]);
+    references_.push_back(text().value_or(""));
+    return symbol_of(references_.back());
+  }
+
+  void set_attributes(RValue& value, RValue attributes) {
+    if (attributes.kind == RValue::Kind::kPairs)
+      value.own().attributes = std::move(attributes.content->pairs);
   }
 
   RValue reference(std::uint32_t flags) {
     const std::uint32_t index = flags >> 8 ? flags >> 8 : big_endian<std::uint32_t>();
     if (index == 0 || index > references_.size()) fail("a reference points nowhere", kRemedy);
-    return references_[index - 1];
+    return symbol_of(references_[index - 1]);
   }
 
   // A chain of cells, walked in a loop because its length is the data's.
   RValue pair_list(std::uint32_t flags, int depth) {
-    RValue value;
-    value.kind = RValue::Kind::kPairs;
+    RValue value = made(RValue::Kind::kPairs);
+    RValue::Pairs& pairs = value.content->pairs;
     while (true) {
       if (flags & kHasAttributes) item(depth + 1);
-      const std::string tag = flags & kHasTag ? item(depth + 1).symbol : std::string();
-      value.pairs.emplace_back(tag, item(depth + 1));
+      const std::string_view tag = flags & kHasTag ? item(depth + 1).symbol : std::string_view();
+      RValue entry = item(depth + 1);
+      // A vector that grows holds its old half beside the new whole.
+      if (pairs.size() == pairs.capacity())
+        budget_.take(std::max<std::size_t>(pairs.size(), 1), 2 * sizeof pairs[0]);
+      pairs.emplace_back(tag, std::move(entry));
       flags = big_endian<std::uint32_t>();
       const int code = static_cast<int>(flags & 0xff);
       if (code == kNilValue) return value;
@@ -151,95 +175,124 @@ class Parser {
     }
   }
 
-  std::optional<std::string> text() {
+  RText text() {
     const std::uint32_t flags = big_endian<std::uint32_t>();
     if ((flags & 0xff) != kCharSxp) fail("a string was expected", kRemedy);
     const std::int32_t length = integer();
     if (length == -1) return std::nullopt;
     if (length < 0) fail("a string has a negative length", kRemedy);
     const std::string_view bytes = take(static_cast<std::size_t>(length));
-    return flags & kLatin1 ? latin1_to_utf8(bytes) : std::string(bytes);
+    const bool ascii =
+        std::all_of(bytes.begin(), bytes.end(), [](unsigned char byte) { return byte < 0x80; });
+    if (!(flags & kLatin1) || ascii) return bytes;
+    budget_.take(2 * bytes.size() + sizeof(std::string), 1);
+    return arena_.emplace_back(latin1_to_utf8(bytes));
   }
 
   RValue vector(int code, int depth) {
-    RValue value;
     switch (code) {
       case kLglSxp:
-      case kIntSxp:
-        value.kind = RValue::Kind::kNumbers;
-        value.numbers.resize(checked_length(integer(), 4));
-        for (double& number : value.numbers) {
+      case kIntSxp: {
+        RValue value = made(RValue::Kind::kNumbers);
+        fill(value.content->numbers, checked_length(integer(), 4), [&] {
           const std::int32_t whole = integer();
-          number = whole == kNaInteger ? std::nan("") : whole;
-        }
+          return whole == kNaInteger ? std::nan("") : whole;
+        });
         return value;
-      case kRealSxp:
-        value.kind = RValue::Kind::kNumbers;
-        value.numbers.resize(checked_length(integer(), 8));
-        for (double& number : value.numbers) number = real();
+      }
+      case kRealSxp: {
+        RValue value = made(RValue::Kind::kNumbers);
+        fill(value.content->numbers, checked_length(integer(), 8), [&] { return real(); });
         return value;
-      case kStrSxp:
-        value.kind = RValue::Kind::kTexts;
-        value.texts.resize(checked_length(integer(), 8));
-        for (auto& entry : value.texts) entry = text();
+      }
+      case kStrSxp: {
+        RValue value = made(RValue::Kind::kTexts);
+        fill(value.content->texts, checked_length(integer(), 8), [&] { return text(); });
         return value;
-      case kVecSxp:
-        value.kind = RValue::Kind::kList;
-        for (std::size_t left = checked_length(integer(), 4); left > 0; --left)
-          value.list.push_back(item(depth + 1));
+      }
+      case kVecSxp: {
+        RValue value = made(RValue::Kind::kList);
+        fill(value.content->list, checked_length(integer(), 4), [&] { return item(depth + 1); });
         return value;
+      }
       default:
         fail("an R value of type " + std::to_string(code) + " is not part of a plain data frame",
              "Save the object in R as as.data.frame(x) with plain columns.");
     }
   }
 
+  template <typename T, typename Next>
+  void fill(std::vector<T>& values, std::size_t count, const Next& next) {
+    budget_.take(count, sizeof(T));
+    values.reserve(count);
+    for (; count > 0; --count) values.push_back(next());
+  }
+
   // R 3.5 and later may store a vector by its recipe: a sequence, or a wrapper around a plain vector.
   RValue alternative(int depth) {
     const RValue info = item(depth + 1);
     RValue state = item(depth + 1);
-    const RValue attributes = item(depth + 1);
-    const std::string name = info.pairs.empty() ? "" : info.pairs.front().second.symbol;
+    RValue attributes = item(depth + 1);
+    const std::string_view name =
+        info->pairs.empty() ? std::string_view() : info->pairs.front().second.symbol;
     RValue value;
-    if (name.starts_with("wrap_") && state.kind == RValue::Kind::kList && !state.list.empty()) {
-      value = std::move(state.list.front());
+    if (name.starts_with("wrap_") && state.kind == RValue::Kind::kList && !state->list.empty()) {
+      value = std::move(state.content->list.front());
     } else if (name.starts_with("wrap_") && state.kind == RValue::Kind::kPairs) {
-      value = std::move(state.pairs.front().second);
-    } else if ((name == "compact_intseq" || name == "compact_realseq") && state.numbers.size() == 3) {
-      value = sequence(state.numbers);
+      value = std::move(state.content->pairs.front().second);
+    } else if ((name == "compact_intseq" || name == "compact_realseq") && state->numbers.size() == 3) {
+      value = sequence(state->numbers);
     } else {
-      fail("an R vector of class '" + name + "' is not known",
+      fail("an R vector of class '" + std::string(name.substr(0, 40)) + "' is not known",
            "Save the object in R with save(x, file = ..., version = 2).");
     }
-    value.attributes = attributes.pairs;
+    set_attributes(value, std::move(attributes));
     return value;
   }
 
   RValue sequence(const std::vector<double>& state) {
-    constexpr double kLongest = 1 << 28;  // no bytes in the file back a sequence's length
+    constexpr double kLongest = 1 << 28;
     if (!(state[0] >= 0 && state[0] <= kLongest)) fail("a sequence has an impossible length", kRemedy);
-    RValue value;
-    value.kind = RValue::Kind::kNumbers;
-    for (double i = 0; i < state[0]; ++i) value.numbers.push_back(state[1] + i * state[2]);
+    RValue value = made(RValue::Kind::kNumbers);
+    double i = 0;
+    fill(value.content->numbers, static_cast<std::size_t>(std::ceil(state[0])),
+         [&] { return state[1] + i++ * state[2]; });
     return value;
   }
 
   std::string_view bytes_;
   const std::filesystem::path& path_;
   std::size_t position_ = 0;
-  std::vector<RValue> references_;
+  RBudget& budget_;
+  RArena& arena_;
+  std::vector<std::string_view> references_;  // symbols, the only values that R shares here
 };
 
 }  // namespace
 
+void RBudget::take(std::uint64_t count, std::size_t size) {
+  if (count > static_cast<std::uint64_t>(left_) / size)
+    throw data_error(path_.string(), 0, "",
+                     "its values would take many times the memory that a file of this size should need",
+                     "If the file is what it should be, save the data frame alone in R: "
+                     "write.csv(x, gzfile(\"FILE.csv.gz\"), row.names = FALSE).");
+  left_ -= static_cast<std::int64_t>(count * size);
+}
+
+const RValue::Content& RValue::operator*() const {
+  static const Content empty;
+  return content ? *content : empty;
+}
+
 const RValue* RValue::attribute(std::string_view name) const {
-  for (const auto& [tag, value] : attributes)
+  for (const auto& [tag, value] : (*this)->attributes)
     if (tag == name) return &value;
   return nullptr;
 }
 
-RValue parse_r_value(std::string_view bytes, const std::filesystem::path& path) {
-  return Parser(bytes, path).document();
+RValue parse_r_value(std::string_view bytes, const std::filesystem::path& path, RBudget& budget,
+                     RArena& arena) {
+  return Parser(bytes, path, budget, arena).document();
 }
 
 }  // namespace hyperllm::data::importers

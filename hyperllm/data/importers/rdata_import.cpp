@@ -43,7 +43,7 @@ Columns find_columns(const RDataFrame& frame, const std::filesystem::path& path,
 // The value as text; whole numbers without a point; "" for NA.
 std::string text_of(const RColumn& column, std::int64_t row) {
   const auto at = static_cast<std::size_t>(row);
-  if (column.is_text()) return column.texts[at].value_or("");
+  if (column.is_text()) return std::string(column.texts[at].value_or(""));
   const double number = column.numbers[at];
   if (std::isnan(number)) return "";
   std::array<char, 32> buffer;

@@ -7,6 +7,7 @@
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/json.h"
 #include "hyperllm/data/importers/clean.h"
 #include "hyperllm/data/numbers.h"
 
@@ -22,9 +23,10 @@ constexpr std::pair<const char*, data::Part> kMatrices[] = {{"train_matrix.npz",
                                                             {"test_matrix.npz", data::Part::kTest}};
 
 json read_object(const fs::path& path) {
-  json object = json::parse(read_file(path), nullptr, false);
+  const std::string text = read_file(path);
+  json object = parse_json(text);
   if (!object.is_object())
-    throw data_error(path.string(), 0, "", "not a JSON object", "Download or copy it again.");
+    throw data_error(path.string(), 0, "", json_problem(text), "Download or copy it again.");
   return object;
 }
 

@@ -10,6 +10,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/data/importers/rdata_import.h"
+#include "tests/support/memory_bound.h"
 
 namespace hyperllm::data::importers {
 namespace {
@@ -184,6 +185,72 @@ TEST_F(RData, DeepNestingIsRefused) {
   std::string bytes = header();
   for (int i = 0; i < 100000; ++i) bytes += u32(19) + u32(1);
   EXPECT_NE(error_of(bytes).find("nested too deeply"), std::string::npos);
+}
+
+TEST_F(RData, DeepNestingByPairListsTagsAndAttributesIsRefused) {
+  for (const std::uint32_t cell : {2u, 2 | kTag, 2 | kAttributes, 239u}) {
+    std::string bytes = header();
+    for (int i = 0; i < 100000; ++i) bytes += u32(cell);
+    EXPECT_NE(error_of(bytes).find("nested too deeply"), std::string::npos) << cell;
+  }
+}
+
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::string_view kTooMuch = "would take many times the memory";
+
+// Half a kilobyte that claims 6 GB, each part of it within bounds.
+TEST_F(RData, SequencesAreCountedTogether) {
+  const std::string info = u32(2) + symbol("compact_intseq") + u32(2) + symbol("base") + kNil;
+  std::string columns;
+  for (int i = 0; i < 6; ++i)
+    columns += u32(238) + info + u32(14) + u32(3) + f64(1 << 27) + f64(1) + f64(1) + kNil;
+  std::ofstream(folder_ / "m.rds", std::ios::binary)
+      << header() + u32(19 | kAttributes) + u32(6) + columns +
+             cell(symbol("names"), texts({"a", "b", "c", "d", "e", "f"})) + kNil;
+  test::expect_error_within(128 * kMiB, ErrorCode::kInvalidData, {"m.rds", kTooMuch},
+                            [&] { read_r_data_frame(folder_ / "m.rds", ""); });
+}
+
+TEST_F(RData, ReferencesToALongSymbolDoNotCopyIt) {
+  std::string list = symbol(std::string(kMiB, 's'));
+  for (int i = 0; i < 6000; ++i) list += u32(0x1ff);
+  std::ofstream(folder_ / "m.rds", std::ios::binary) << header() + u32(19) + u32(6001) + list;
+  test::expect_error_within(32 * kMiB, ErrorCode::kInvalidData, {"m.rds", "not a data frame"},
+                            [&] { read_r_data_frame(folder_ / "m.rds", ""); });
+}
+
+TEST_F(RData, AListOfNullsTakesFewBytesForEach) {
+  constexpr std::int64_t kNulls = 5'000'000;
+  std::string bytes = header() + u32(19) + u32(kNulls);
+  for (std::int64_t i = 0; i < kNulls; ++i) bytes += kNil;
+  std::ofstream(folder_ / "m.rds", std::ios::binary) << bytes;
+  bytes = {};
+  test::expect_error_within(256 * kMiB, ErrorCode::kInvalidData, {"m.rds", "not a data frame"},
+                            [&] { read_r_data_frame(folder_ / "m.rds", ""); });
+}
+
+TEST_F(RData, WhatInflatesOutOfProportionIsRefusedBeforeItIsHeld) {
+  test::put_gzip(folder_ / "nulls.rds", header() + u32(19) + u32(30'000'000), kNil, 30'000'000);
+  test::put_gzip(folder_ / "zeros.rda", "RDX2\n", std::string(1024, '\0'), 300 * 1024);
+  for (const char* name : {"nulls.rds", "zeros.rda"})
+    test::expect_error_within(128 * kMiB, ErrorCode::kInvalidData, {name, kTooMuch, "write.csv"},
+                              [&] { read_r_data_frame(folder_ / name, ""); });
+}
+
+// Each code of a factor becomes a text, four times its bytes.
+TEST_F(RData, FactorsAreCountedAsTexts) {
+  constexpr std::int64_t kRows = 1'500'000;
+  const std::string levels = cell(symbol("levels"), texts({"a"})) + kNil;
+  std::string column = u32(13 | kAttributes) + u32(kRows);
+  for (std::int64_t i = 0; i < kRows; ++i) column += u32(1);
+  column += levels;
+  std::string names, columns;
+  for (int i = 0; i < 2; ++i) columns += column;
+  std::ofstream(folder_ / "m.rds", std::ios::binary) << deflate_with(
+      header() + u32(19 | kAttributes) + u32(2) + columns + cell(symbol("names"), texts({"a", "b"})) + kNil,
+      15 + 16);
+  test::expect_error_within(128 * kMiB, ErrorCode::kInvalidData, {"m.rds", kTooMuch},
+                            [&] { read_r_data_frame(folder_ / "m.rds", ""); });
 }
 
 TEST_F(RData, WrongFilesSayWhatTheyAreAndWhatToDo) {
