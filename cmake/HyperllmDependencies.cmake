@@ -1,5 +1,5 @@
 # Every dependency is a Debian package; docs/architecture.md says why each is there.
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -33,6 +33,6 @@ separate_arguments(HYPERLLM_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(hyperllm_torch INTERFACE ${HYPERLLM_TORCH_FLAGS})
 add_library(hyperllm_torch_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp)
 hyperllm_common(hyperllm_torch_pch)
-target_link_libraries(hyperllm_torch_pch PUBLIC hyperllm_torch OpenMP::OpenMP_CXX)
+target_link_libraries(hyperllm_torch_pch PUBLIC hyperllm_torch)
 target_precompile_headers(hyperllm_torch_pch PRIVATE <torch/types.h> <torch/csrc/autograd/custom_function.h>
                           <torch/csrc/autograd/autograd.h> <string> <vector> <memory> <span>)

@@ -16,9 +16,6 @@ function(hyperllm_common target)
   if(HYPERLLM_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${HYPERLLM_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${HYPERLLM_SANITIZE})
-    if(HYPERLLM_SANITIZE MATCHES thread)  # which does not know OpenMP's barriers
-      target_compile_definitions(${target} PUBLIC EIGEN_DONT_PARALLELIZE)
-    endif()
   endif()
 endfunction()
 

@@ -1,7 +1,6 @@
 // A training step of phase 2 at Amazon-Beauty's size (10,553 users, 6,086 items, 6,418 tags, 49 dimensions,
 // 3 layers, batches of 4,096), whole and in parts, on made-up data. Counters, all per iteration: page faults,
 // allocations of 64 KB and more, and all calls of operator new.
-#include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 
@@ -15,6 +14,7 @@
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/training/sampler.h"
 #include "hyperllm/training/tensor_memory.h"
+#include "hyperllm/training/threads.h"
 
 namespace {
 
@@ -119,7 +119,7 @@ class Training {
 
 void use_threads(benchmark::State& state) {
   set_num_threads(static_cast<int>(state.range(0)));
-  at::set_num_threads(static_cast<int>(state.range(0)));
+  training::leave_threads_to_loops();
 }
 
 void sampler_epoch(benchmark::State& state) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 #include <ostream>
+#include <thread>
 
 #include "hyperllm/apps/console.h"
 #include "hyperllm/apps/pipeline.h"
@@ -19,7 +20,6 @@ namespace hyperllm::apps {
 namespace {
 
 constexpr std::int64_t kNotGiven = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t kMostThreads = 4096;
 
 struct Settings {
   std::int64_t threads = kNotGiven;
@@ -193,9 +193,12 @@ class Program {
 
   void set_threads(std::int64_t otherwise) const {
     const std::int64_t threads = settings_.threads != kNotGiven ? settings_.threads : otherwise;
-    HYPERLLM_CHECK(threads >= 0 && threads <= kMostThreads, ErrorCode::kInvalidArgument,
-                   "threads: expected 0 (all cores) to " + std::to_string(kMostThreads) + ", got " +
-                       std::to_string(threads) + ".");
+    // Some more than there are processors do no harm, and a recipe may come from another machine.
+    const std::int64_t processors = std::max(1U, std::thread::hardware_concurrency());
+    const std::int64_t most = std::clamp<std::int64_t>(4 * processors, 16, kMostThreads);
+    HYPERLLM_CHECK(threads >= 0 && threads <= most, ErrorCode::kInvalidArgument,
+                   "threads: expected 0 (all cores) to " + std::to_string(most) + " on this machine's " +
+                       std::to_string(processors) + " processors, got " + std::to_string(threads) + ".");
     set_num_threads(static_cast<int>(threads));
   }
 

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
+
+#include "hyperllm/base/control_groups.h"
 
 namespace hyperllm {
 namespace {
@@ -27,33 +28,12 @@ std::optional<std::int64_t> entry(const fs::path& path, const std::string& key) 
   return {};
 }
 
-// The number that a file holds; nothing for "max".
-std::optional<std::int64_t> number(const fs::path& path) {
-  std::ifstream file(path);
-  std::int64_t value = 0;
-  if (file >> value) return value;
-  return {};
-}
-
-struct Names {
-  const char *limit, *usage, *cache;
-};
-constexpr Names kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
-constexpr Names kVersion2{"memory.max", "memory.current", "inactive_file"};
-
-// The room under the limits of `group` and of all groups above it, up to the mount point.
-std::int64_t room(const fs::path& mount, fs::path group, const Names& names) {
-  std::int64_t least = std::numeric_limits<std::int64_t>::max();
-  while (true) {
-    const fs::path folder = mount / group.relative_path();
-    const auto limit = number(folder / names.limit), usage = number(folder / names.usage);
-    if (limit && usage) {
-      const std::int64_t cache = entry(folder / "memory.stat", names.cache).value_or(0);
-      least = std::min(least, *limit - (*usage - std::min(cache, *usage)));
-    }
-    if (group.relative_path().empty()) return std::max<std::int64_t>(least, 0);
-    group = group.parent_path();
-  }
+// The room under the limit of one group, whose files have these names.
+std::optional<std::int64_t> room(const fs::path& group, const char* limit, const char* usage,
+                                 const char* cache) {
+  const auto most = number_in(group / limit), used = number_in(group / usage);
+  if (!most || !used) return {};
+  return *most - (*used - std::min(entry(group / "memory.stat", cache).value_or(0), *used));
 }
 
 std::int64_t own_status(const char* key) { return entry("/proc/self/status", key).value_or(0) * 1024; }
@@ -86,20 +66,16 @@ void release_file_pages() {
 }
 
 std::int64_t available_memory(const fs::path& root) {
-  constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::max();
-  std::int64_t least = kUnknown;
-  if (const auto free = entry(root / "proc/meminfo", "MemAvailable:")) least = *free * 1024;
-  std::ifstream groups(root / "proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // hierarchy:controllers:group
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == line.npos || second == line.npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const fs::path group = line.substr(second + 1);
-    if (controllers == ",,") least = std::min(least, room(root / "sys/fs/cgroup", group, kVersion2));
-    if (controllers.find(",memory,") != controllers.npos)
-      least = std::min(least, room(root / "sys/fs/cgroup/memory", group, kVersion1));
+  std::optional<std::int64_t> least;
+  const auto take = [&](std::optional<std::int64_t> bytes) {
+    if (bytes) least = std::min(least.value_or(*bytes), std::max<std::int64_t>(*bytes, 0));
+  };
+  if (const auto free = entry(root / "proc/meminfo", "MemAvailable:")) take(*free * 1024);
+  for (const fs::path& group : control_groups(root, "memory")) {
+    take(room(group, "memory.max", "memory.current", "inactive_file"));
+    take(room(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"));
   }
-  return least == kUnknown ? -1 : least;
+  return least.value_or(-1);
 }
 
 std::int64_t unpacked_limit(std::int64_t stored) {

@@ -1,76 +1,186 @@
 #include "hyperllm/base/parallel.h"
 
-#include <omp.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
-#include <vector>
+#include <utility>
+
+#include "hyperllm/base/processors.h"
 
 namespace hyperllm {
-
 namespace {
-// Kept here and not in OpenMP's own setting, which LibTorch overwrites when it starts.
+
 std::atomic<int> wanted{0};
-}  // namespace
 
-void set_num_threads(int count) { wanted = count; }
-
-int num_threads() { return wanted > 0 ? wanted.load() : omp_get_num_procs(); }
-
-#ifdef __SANITIZE_THREAD__
-namespace {
-
-// ThreadSanitizer knows nothing of the barriers of OpenMP's library and would report every pair of loops.
-thread_local bool in_parallel = false;
-
-template <class Body>
-void in_any_order(std::int64_t blocks, int threads, const Body& body) {
-  std::atomic<std::int64_t> next{0};
-  const auto work = [&] {
-    in_parallel = true;
-    for (std::int64_t block = next++; block < blocks; block = next++) body(block);
-    in_parallel = false;
-  };
-  std::vector<std::jthread> others;
-  for (int thread = 1; thread < threads; ++thread) others.emplace_back(work);
-  work();
+int default_threads() {
+  static const int processors = available_processors();
+  return processors;
 }
-bool runs_inside_another() { return in_parallel; }
 
-}  // namespace
-#else
-namespace {
-
-template <class Body>
-void in_any_order(std::int64_t blocks, int threads, const Body& body) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-  for (std::int64_t block = 0; block < blocks; ++block) body(block);
+// std::atomic::wait yields first, which on a busy processor gives a whole time slice away.
+void sleep_while(const std::atomic<int>& word, int value) {
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
 }
-bool runs_inside_another() { return omp_in_parallel(); }
+void wake(const std::atomic<int>& word, int count) {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+}
 
-}  // namespace
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
 #endif
+}
+
+// About what it costs to sleep and be woken. Longer spins gain nothing measurable on a quiet machine, and on
+// a busy one they take the processor from the thread that is waited for.
+constexpr std::chrono::microseconds kSpin{20};
+
+template <class Done>
+bool spin_until(const Done& done) {
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (done()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() - start < kSpin);
+  return false;
+}
+
+// Threads that help with one loop at a time. A helper takes a seat, does blocks until there are none, and
+// leaves. The loop is over when there are no more blocks and nobody sits: whoever finds no block takes the
+// free seats away, so that a helper that comes late has no part in it.
+class Helpers {
+ public:
+  // False, and nothing done, if another loop runs.
+  bool run(std::int64_t blocks, int threads, const std::function<void(std::int64_t)>& body) {
+    if (busy_.exchange(true)) return false;
+    const int seats = hire(static_cast<int>(std::min<std::int64_t>(blocks, threads)) - 1);
+    spin_ = threads <= default_threads();
+    blocks_ = blocks;
+    body_ = &body;
+    failed_ = blocks;
+    next_ = 0;
+    seats_ = seats * kFreeSeat;
+    ++loops_;
+    if (asleep_ > 0) wake(loops_, seats);
+    do_blocks();
+    wait_for_helpers();
+    const std::exception_ptr failure = std::exchange(failure_, nullptr);
+    busy_ = false;
+    if (failure) std::rethrow_exception(failure);
+    return true;
+  }
+
+ private:
+  static constexpr int kFreeSeat = 1 << 16;
+
+  // As many of `count` helpers as the system grants.
+  int hire(int count) {
+    while (hired_ < count && !refused_) {
+      try {
+        std::thread([this] { help(); }).detach();
+        ++hired_;
+      } catch (const std::exception&) {
+        refused_ = true;
+      }
+    }
+    return std::min(hired_, count);
+  }
+
+  [[noreturn]] void help() {
+    while (true) {
+      const int seen = loops_;
+      if (take_seat()) {
+        do_blocks();
+        if (--seats_ == 0 && caller_sleeps_) wake(seats_, 1);
+      } else if (!spin_ || !spin_until([&] { return loops_ != seen; })) {
+        ++asleep_;
+        sleep_while(loops_, seen);
+        --asleep_;
+      }
+    }
+  }
+
+  bool take_seat() {
+    int seats = seats_;
+    while (seats >= kFreeSeat)
+      if (seats_.compare_exchange_weak(seats, seats - kFreeSeat + 1)) return true;
+    return false;
+  }
+
+  void do_blocks() {
+    for (std::int64_t block = next_++; block < blocks_; block = next_++) {
+      try {
+        (*body_)(block);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (block < failed_) failure_ = std::current_exception();
+        failed_ = std::min(failed_, block);
+        next_ = blocks_;
+      }
+    }
+    seats_ &= kFreeSeat - 1;
+  }
+
+  void wait_for_helpers() {
+    if (seats_ == 0 || (spin_ && spin_until([&] { return seats_ == 0; }))) return;
+    caller_sleeps_ = true;
+    for (int seats = seats_; seats > 0; seats = seats_) sleep_while(seats_, seats);
+    caller_sleeps_ = false;
+  }
+
+  std::atomic<bool> busy_{false};
+  // Of the loop that runs; the caller's alone but while a seat is taken.
+  std::int64_t blocks_ = 0;
+  const std::function<void(std::int64_t)>* body_ = nullptr;
+  std::mutex mutex_;  // of the next two
+  std::int64_t failed_ = 0;
+  std::exception_ptr failure_;
+  int hired_ = 0;
+  bool refused_ = false;
+
+  std::atomic<bool> spin_{false}, caller_sleeps_{false};
+  std::atomic<int> asleep_{0};
+  std::atomic<int> loops_{0};  // begun so far; helpers sleep on it
+  alignas(64) std::atomic<int> seats_{
+      0};  // free ones times kFreeSeat, and those taken; the caller sleeps on it
+  alignas(64) std::atomic<std::int64_t> next_{0};
+};
+
+// Never destroyed, for its threads run until the process ends. A child of fork() has none of them and begins
+// anew.
+Helpers& helpers() {
+  alignas(Helpers) static std::byte memory[sizeof(Helpers)];
+  static Helpers* const instance = [] {
+    ::pthread_atfork(nullptr, nullptr, [] { ::new (memory) Helpers; });
+    return ::new (memory) Helpers;
+  }();
+  return *instance;
+}
+
+}  // namespace
+
+void set_num_threads(int count) { wanted = std::clamp(count, 0, kMostThreads); }
+
+int num_threads() { return wanted > 0 ? wanted.load() : default_threads(); }
 
 void parallel_blocks(std::int64_t blocks, const std::function<void(std::int64_t)>& body) {
   const int threads = num_threads();
-  if (blocks <= 1 || runs_inside_another() || threads == 1) {
-    for (std::int64_t block = 0; block < blocks; ++block) body(block);
-    return;
-  }
-  std::exception_ptr failure;
-  std::mutex one;
-  in_any_order(blocks, threads, [&](std::int64_t block) {
-    try {
-      body(block);
-    } catch (...) {
-      const std::lock_guard lock(one);
-      if (!failure) failure = std::current_exception();
-    }
-  });
-  if (failure) std::rethrow_exception(failure);
+  if (blocks > 1 && threads > 1 && helpers().run(blocks, threads, body)) return;
+  for (std::int64_t block = 0; block < blocks; ++block) body(block);
 }
 
 void parallel_ranges(std::int64_t count, std::int64_t grain,

@@ -1,12 +1,14 @@
 #include "hyperllm/baselines/cholesky.h"
 
+#include <cblas.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
-#include "hyperllm/retrieval/blas.h"
+#include "hyperllm/kernels/blas.h"
 
 namespace hyperllm::baselines {
 namespace {
@@ -37,7 +39,7 @@ void factor_diagonal(double* block, std::int64_t size, std::int64_t stride, std:
 }  // namespace
 
 void cholesky(std::span<double> a, std::int64_t n, const Context& context) {
-  retrieval::use_single_threaded_blas();
+  kernels::use_single_threaded_blas();
   const std::int64_t blocks = (n + kBlock - 1) / kBlock;
   const auto at = [&](std::int64_t row, std::int64_t col) { return a.data() + row * n + col; };
   const auto size_of = [&](std::int64_t block) { return std::min(kBlock, n - block * kBlock); };

@@ -1,5 +1,7 @@
 #include "hyperllm/baselines/ease.h"
 
+#include <cblas.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -11,7 +13,6 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/cholesky.h"
 #include "hyperllm/baselines/memory.h"
-#include "hyperllm/retrieval/blas.h"
 
 namespace hyperllm::baselines {
 namespace {

@@ -1,10 +1,14 @@
 // Matrix products on one thread. Callers cut their work into fixed blocks and run them with parallel_blocks,
-// so that results do not depend on the number of threads; the threads of the BLAS itself are switched off.
+// so that results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
 
 namespace hyperllm::kernels {
+
+// Switches the threads of the BLAS itself off, for the whole process. Cheap; call it before the first BLAS
+// call of a job that does not go through gemm() below.
+void use_single_threaded_blas();
 
 enum class Transpose { kNo, kYes };
 

@@ -1,5 +1,7 @@
 #include "hyperllm/retrieval/scorer.h"
 
+#include <cblas.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -8,7 +10,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/ball_scores.h"
-#include "hyperllm/retrieval/blas.h"
+#include "hyperllm/kernels/blas.h"
 
 namespace hyperllm::retrieval {
 namespace {
@@ -115,7 +117,7 @@ class ItemItemScorer final : public Scorer {
  public:
   ItemItemScorer(std::vector<float> weights, data::Csr history)
       : weights_(std::move(weights)), history_(std::move(history)) {
-    use_single_threaded_blas();
+    kernels::use_single_threaded_blas();
   }
   std::int64_t num_users() const override { return history_.rows; }
   std::int64_t num_items() const override { return history_.cols; }

@@ -132,7 +132,7 @@ void require_memory(const MemoryPlan& plan, std::int64_t limit) {
   throw Error(
       ErrorCode::kInvalidArgument,
       "training will not fit: " + plan.text() + ", and there are " + megabytes(limit) +
-          " MB. Make 'dim', 'batch_size' or 'eval_users' smaller, draw rows for the contrast "
+          " MB. Make 'dim', 'batch_size', 'eval_users' or '--threads' smaller, draw rows for the contrast "
           "('contrast_rows'), leave tags out (variant 'semantic' or 'base'), or set 'memory_limit' if you "
           "know better.");
 }

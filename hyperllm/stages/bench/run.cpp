@@ -1,7 +1,5 @@
 #include "hyperllm/stages/bench/run.h"
 
-#include <ATen/Parallel.h>
-
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +8,7 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/stages/bench/workload.h"
 #include "hyperllm/training/memory_plan.h"
+#include "hyperllm/training/threads.h"
 
 namespace hyperllm::stages::bench {
 namespace {
@@ -125,7 +124,7 @@ std::string as_text(const BenchResult& r, const BenchOptions& options) {
 
 BenchResult run(const BenchOptions& options, const Context& context) {
   check_fields(BenchOptions(options).fields());
-  at::set_num_threads(num_threads());
+  training::leave_threads_to_loops();
   BenchResult result;
   {
     context.info(options.dataset.empty() ? "bench: made-up data of Amazon-Beauty's sizes"

@@ -1,7 +1,5 @@
 #include "hyperllm/stages/train/run.h"
 
-#include <ATen/Parallel.h>
-
 #include <chrono>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -18,6 +16,7 @@
 #include "hyperllm/retrieval/model_files.h"
 #include "hyperllm/stages/train/semantic.h"
 #include "hyperllm/training/memory_plan.h"
+#include "hyperllm/training/threads.h"
 #include "hyperllm/training/trainer.h"
 
 namespace hyperllm::stages::train {
@@ -366,7 +365,7 @@ class Trainer {
 
 TrainResult run(const TrainOptions& options, const Context& context) {
   options.validate();
-  at::set_num_threads(num_threads());
+  training::leave_threads_to_loops();
   release_file_pages();
   return Trainer(options, context).go();
 }
