@@ -95,7 +95,8 @@ class Sqlite : public Database {
     if (status == SQLITE_OK) return;
     std::string message =
         file_.string() + ": " + (connection_ ? sqlite3_errmsg(connection_) : "out of memory");
-    if (status == SQLITE_NOTADB) message += ". Name another file with --store, or remove this one";
+    if (status == SQLITE_NOTADB || status == SQLITE_CORRUPT)
+      message += ". Name another file with --store, or remove this one";
     if (status == SQLITE_READONLY || status == SQLITE_CANTOPEN)
       message += ". Check the permissions of the file and of its folder";
     if (status == SQLITE_FULL || status == SQLITE_IOERR)
