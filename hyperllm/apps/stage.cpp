@@ -53,7 +53,8 @@ const Stage& find_stage(const std::vector<Stage>& stages, const std::string& nam
 bool is_up_to_date(const std::string& stage, StageCall& call) {
   if (call.manifest().empty() || !artifact::up_to_date(manifest_of(stage, call, {}), call.manifest()))
     return false;
-  remove_leftover_lock(call.writes_to());  // a process that was killed after its last file
+  // What a process left that was killed after its last file.
+  if (const auto folder = call.writes_to(); !folder.empty()) remove_leftover_lock(folder);
   return true;
 }
 
