@@ -38,7 +38,8 @@ bool is_up_to_date(const std::string& stage, StageCall& call) {
   if (call.manifest().empty() || asks_for_action(call) ||
       !artifact::up_to_date(manifest_of(stage, call, {}), call.manifest()))
     return false;
-  remove_leftover_lock(call.writes_to());  // a process that was killed after its last file
+  // What a process left that was killed after its last file.
+  if (const auto folder = call.writes_to(); !folder.empty()) remove_leftover_lock(folder);
   return true;
 }
 

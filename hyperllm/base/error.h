@@ -20,7 +20,7 @@ enum class ErrorCode {
   kIo,               // the operating system refused: missing file, full disk: exit status 4
   kNonFinite,        // a NaN or an infinity appeared in training: exit status 5
   kInterrupted,      // the user asked to stop (Ctrl-C); work done so far is saved: exit status 130
-  kUnavailable,      // something optional is not installed or does not answer: exit status 6
+  kUnavailable,      // something optional is missing or silent, or a folder is in use: exit status 6
 };
 
 // The process exit status that stands for `code`; never 0.

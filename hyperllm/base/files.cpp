@@ -176,12 +176,13 @@ fs::path resolve_links(const fs::path& path) {
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   target_ = follow_links(path_, [](const fs::path& link) { return own_descriptor(link) >= 0; });
   struct stat status {};
-  const bool exists = ::stat(target_.c_str(), &status) == 0;
+  const bool own = own_descriptor(target_) >= 0;
+  const bool exists = !own && ::stat(target_.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) refuse_folder(path_);
   if (exists && (S_ISBLK(status.st_mode) || S_ISSOCK(status.st_mode)))
     throw Error(ErrorCode::kIo, path_.string() + ": is a " + (S_ISBLK(status.st_mode) ? "disk" : "socket") +
                                     ", which is not written to. Give the path of a file.");
-  if ((exists && !S_ISREG(status.st_mode)) || own_descriptor(target_) >= 0)
+  if (own || (exists && !S_ISREG(status.st_mode)))
     open_in_place();
   else
     open_temporary();

@@ -90,7 +90,8 @@ void add_interactions(const Dataset& dataset, const Interactions& part, const st
                       FileSet& files) {
   HYPERLLM_CHECK(part.item.size() == part.user.size() && part.rating.size() == part.user.size() &&
                      part.timestamp.size() == part.user.size(),
-                 ErrorCode::kInvalidArgument, (files.folder() / name).string() + ": the columns of the interactions differ in length.");
+                 ErrorCode::kInvalidArgument,
+                 (files.folder() / name).string() + ": the columns of the interactions differ in length.");
   InterWriter writer(files.add(name));
   for (std::size_t i = 0; i < part.user.size(); ++i)
     writer.write(
@@ -102,8 +103,9 @@ void add_ids(const std::string& name, const std::string& header, const std::vect
   AtomicFile& file = files.add(name);
   file.write(header + "\n");
   for (const std::string& id : ids) {
-    HYPERLLM_CHECK(!id.empty() && id.find_first_of("\t\r\n") == id.npos, ErrorCode::kInvalidArgument,
-                   (files.folder() / name).string() + ": the id '" + id + "' is empty or holds a tab or a line end.");
+    HYPERLLM_CHECK(
+        !id.empty() && id.find_first_of("\t\r\n") == id.npos, ErrorCode::kInvalidArgument,
+        (files.folder() / name).string() + ": the id '" + id + "' is empty or holds a tab or a line end.");
     file.write(id + "\n");
   }
 }

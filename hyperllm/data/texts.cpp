@@ -196,8 +196,8 @@ std::vector<std::string> load_summaries(const fs::path& file, const std::vector<
 void add_summaries(const std::string& name, const std::vector<std::string>& ids,
                    const std::vector<std::string>& summaries, FileSet& files) {
   HYPERLLM_CHECK(ids.size() == summaries.size(), ErrorCode::kInvalidArgument,
-                 (files.folder() / name).string() + ": " + std::to_string(ids.size()) + " ids but " + std::to_string(summaries.size()) +
-                     " summaries.");
+                 (files.folder() / name).string() + ": " + std::to_string(ids.size()) + " ids but " +
+                     std::to_string(summaries.size()) + " summaries.");
   AtomicFile& output = files.add(name);
   for (std::size_t i = 0; i < ids.size(); ++i)
     output.write(dump(nlohmann::ordered_json{{"id", ids[i]}, {"summary", summaries[i]}}));

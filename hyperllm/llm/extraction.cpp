@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/base/files.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/base/json.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/llm/batch_file.h"
@@ -423,8 +423,10 @@ class Extractor {
 ExtractionResult extract(const fs::path& dataset, const ExtractionOptions& options, const Context& context) {
   ExtractionResult told;
   if (!options.write_prompts.empty()) {
+    FileSet files(options.write_prompts);
     for (const BuiltinPrompt& prompt : builtin_prompts())
-      write_file(options.write_prompts / std::string(prompt.file), prompt.text);
+      files.add(std::string(prompt.file)).write(prompt.text);
+    files.commit();
     told.text = "templates written to " + options.write_prompts.string() + "\n";
     return told;
   }

@@ -36,7 +36,7 @@ const std::vector<Case>& cases() {
        {"embed", "--dataset", "d", "--dimension", "6"},
        {"embed", "--dataset", "d", "--dimension", "5"},
        "d/embeddings"},
-      {"ease", with(kTrain, {"--model", "popular"}), with(kTrain, {"--model", "ease"}), "run/model"},
+      {"ease", with(kTrain, {"--model", "popular"}), with(kTrain, {"--model", "ease"}), "run"},
       {"backbone", with(kTrain, with(kSmall, {"--seed", "1"})), with(kTrain, with(kSmall, {"--seed", "2"})),
        "run"},
       {"evaluate",
