@@ -267,7 +267,7 @@ class Run {
       const json parsed = parse_json(line);
       const auto at = parsed.find("epoch");
       const bool whole = parsed.is_object() && at != parsed.end() && at->is_number_integer();
-      if (!whole && log.peek() != std::ifstream::traits_type::eof())
+      if (!whole && log.peek() != std::istringstream::traits_type::eof())
         throw data_error(options_.log.string(), number, "epoch", "not a line of a training log",
                          "Delete the file to go on without the epochs that it tells of.");
       if (!whole || at->get<std::int64_t>() > epoch) break;

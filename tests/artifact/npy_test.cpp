@@ -1,38 +1,21 @@
 #include "hyperllm/artifact/npy.h"
 
-#include <zip.h>
-
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <map>
 
 #include "tests/support/folder.h"
 #include "tests/support/memory_bound.h"
+#include "tests/support/npy_bytes.h"
 
 namespace hyperllm::artifact {
 namespace {
 
+using test::bytes_of;
+using test::dict;
 using test::expect_error;
-
-std::string bytes_of(const void* data, std::size_t size) { return {static_cast<const char*>(data), size}; }
-template <typename T>
-std::string bytes_of(const std::vector<T>& values) {
-  return bytes_of(values.data(), values.size() * sizeof(T));
-}
-
-std::string npy(const std::string& dict, const std::string& data, int version = 1) {
-  std::string head = "\x93NUMPY";
-  head += static_cast<char>(version);
-  head += '\0';
-  const std::size_t size = dict.size();
-  for (int i = 0; i < (version == 1 ? 2 : 4); ++i) head += static_cast<char>(size >> (8 * i) & 0xff);
-  return head + dict + data;
-}
-
-std::string dict(const std::string& descr, const std::string& shape, const std::string& fortran = "False") {
-  return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }\n";
-}
+using test::npy;
+using Entries = test::NpzEntries;
 
 class Npy : public test::FolderTest {};
 
@@ -127,31 +110,10 @@ TEST_F(Npy, DamagedBytesNeverGetThrough) {
 
 class Npz : public test::FolderTest {
  protected:
-  using Entries = std::map<std::string, std::string>;
-
-  // Of [[5, 0, 6], [0, 0, 0], [0, 7, explicit 0]], columns of the last row out of order.
-  static Entries good() {
-    return {{"format.npy", npy(dict("|S3", "()"), "csr")},
-            {"shape.npy", npy(dict("<i8", "(2,)"), bytes_of(std::vector<std::int64_t>{3, 3}))},
-            {"indptr.npy", npy(dict("<i4", "(4,)"), bytes_of(std::vector<std::int32_t>{0, 2, 2, 4}))},
-            {"indices.npy", npy(dict("<i4", "(4,)"), bytes_of(std::vector<std::int32_t>{0, 2, 2, 1}))},
-            {"data.npy", npy(dict("<f8", "(4,)"), bytes_of(std::vector<double>{5, 6, 0, 7}))}};
-  }
-
   std::filesystem::path pack(const Entries& entries, bool compressed = true) const {
-    const auto path = folder_ / "m.npz";
-    std::filesystem::remove(path);
-    int code = 0;
-    zip_t* zip = zip_open(path.c_str(), ZIP_CREATE, &code);
-    for (const auto& [name, content] : entries) {
-      const auto index =
-          zip_file_add(zip, name.c_str(), zip_source_buffer(zip, content.data(), content.size(), 0), 0);
-      zip_set_file_compression(zip, static_cast<zip_uint64_t>(index),
-                               compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 9);
-    }
-    EXPECT_EQ(zip_close(zip), 0);
-    return path;
+    return test::pack_npz(folder_ / "m.npz", entries, compressed);
   }
+  static Entries good() { return test::npz_entries(); }
 
   data::Csr read(const std::string& entry, const std::string& content) const {
     Entries entries = good();
