@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,19 +44,35 @@ void pause() {
 #endif
 }
 
-// About what it costs to sleep and be woken. Longer spins gain nothing measurable on a quiet machine, and on
-// a busy one they take the processor from the thread that is waited for.
-constexpr std::chrono::microseconds kSpin{20};
+using Clock = std::chrono::steady_clock;
 
+// A quiet machine is one on which none of our threads had to leave its processor to others for a while.
+// There, waiting awake costs nothing and saves the time that it takes to be woken; elsewhere it takes the
+// processor from the thread that is waited for.
+constexpr std::chrono::microseconds kSpin{200};
+constexpr std::chrono::milliseconds kAWhile{100};
+
+std::atomic<Clock::time_point> crowded_until{Clock::time_point::min()};
+
+bool quiet(Clock::time_point now) {
+  thread_local long seen = 0;
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  if (std::exchange(seen, usage.ru_nivcsw) != usage.ru_nivcsw) crowded_until = now + kAWhile;
+  return now >= crowded_until.load();
+}
+
+// Whether `done` came true in a wait awake.
 template <class Done>
 bool spin_until(const Done& done) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
+  if (!quiet(start)) return false;
   do {
     for (int i = 0; i < 16; ++i) {
       if (done()) return true;
       pause();
     }
-  } while (std::chrono::steady_clock::now() - start < kSpin);
+  } while (Clock::now() - start < kSpin);
   return false;
 }
 

@@ -4,7 +4,8 @@
 // Whoever needs a sum over blocks keeps one partial result per block and adds them in order.
 //
 // On a busy machine a loop goes on as if alone: its caller works like the other threads and waits for none
-// that has not begun a block, and whoever waits sleeps after a short spin.
+// that has not begun a block, and whoever waits sleeps at once; on a quiet one it waits 200 microseconds
+// awake.
 #pragma once
 
 #include <cstdint>
