@@ -39,7 +39,7 @@ void check_is_store(const std::filesystem::path& file) {
 class Sqlite : public Database {
  public:
   Sqlite(const std::filesystem::path& file, bool to_read) : file_(resolve_links(file)) {
-    check_is_store(file_);
+    check_is_store(file);
     if (!to_read)
       lock_.emplace(file_.string() + ".lock", file.string() + ": another process is working on this call store",
                     "Wait for it, or share the work through a postgresql:// store.");

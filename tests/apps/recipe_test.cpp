@@ -68,7 +68,7 @@ TEST_F(RecipeTest, NamesOfManyPartsAreRefusedWithTheirLine) {
 }
 
 TEST_F(RecipeTest, ARecipeOfMegabytesIsRefused) {
-  refused(ErrorCode::kInvalidData, {"r.toml: larger than 1 MiB"}, std::string(2 << 20, '\n'));
+  refused(ErrorCode::kInvalidData, {"r.toml: the file is larger than 1 MiB"}, std::string(2 << 20, '\n'));
 }
 
 TEST_F(RecipeTest, EverySectionAndType) {
