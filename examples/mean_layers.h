@@ -8,7 +8,7 @@
 namespace examples {
 
 // LightGCN's propagation in the tangent space: t' = (t + A t + A^2 t + ... + A^L t) / (L + 1), then expmap0.
-// Ranked, like every backbone, by Lorentz distance.
+// Ranked by Lorentz distance.
 std::unique_ptr<hyperllm::models::Backbone> make_mean_layers(
     const hyperllm::models::BackboneOptions& options);
 

@@ -10,6 +10,8 @@
 #include "hyperllm/base/files.h"
 #include "hyperllm/data/synthetic.h"
 #include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/manifold/fused.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/training/sampler.h"
 
@@ -45,7 +47,9 @@ Problem make_problem() {
   problem.tags = frameworks::uniform_tangents(shape.tags, kDim, kScale, Random(1, "tags"));
   training::SamplerOptions sampling;
   sampling.batch_size = 1000;
-  const training::Sampler sampler(problem.train, &problem.made.tags, sampling);
+  const training::Sampler sampler(
+      frameworks::hyperllm_draws(std::make_shared<const data::Csr>(problem.train), &problem.made.tags),
+      sampling);
   sampler.epoch(1).batch(0, problem.batch);
   return problem;
 }
@@ -58,13 +62,13 @@ frameworks::HyperLlm make_model(const Problem& problem, Storage storage) {
   task.margin = kTagMargin;
   task.contrast_weight = kContrastWeight;
   task.contrast_tau = kTau;
-  frameworks::HyperLlmOptions shape;
-  shape.num_users = problem.train.rows;
-  shape.num_items = problem.train.cols;
-  shape.margin = kMargin;
-  return frameworks::HyperLlm(shape, models::make_backbone("hgcf", {kLayers, 1.5, unit}),
-                              graph::user_item_graph(problem.train),
-                              frameworks::make_table("ids", problem.ids, storage, unit), std::move(task));
+  return frameworks::HyperLlm({models::make_backbone("hgcf", {kLayers, 1.5, unit}),
+                               graph::user_item_graph(problem.train),
+                               {problem.train.rows, problem.train.cols},
+                               objectives::make_objective("hinge"),
+                               kMargin},
+                              nullptr, frameworks::make_table("ids", problem.ids, storage, unit),
+                              std::move(task));
 }
 
 void save(const fs::path& folder, const std::string& name, const torch::Tensor& values) {
@@ -90,8 +94,8 @@ void save(const fs::path& folder, const std::string& name,
   save_ids(folder, name, columns);
 }
 
-void save(const fs::path& folder, const std::string& name, const manifold::Triplets& triplets) {
-  save_ids(folder, name, {triplets.anchor, triplets.positive, triplets.negative});
+void save(const fs::path& folder, const std::string& name, const frameworks::Pairs& pairs) {
+  save_ids(folder, name, {pairs.anchor, pairs.positive, pairs.candidates});
 }
 
 void write(const fs::path& folder) {
@@ -102,12 +106,12 @@ void write(const fs::path& folder) {
   save_ids(folder, "train", {problem.made.dataset.train.user, problem.made.dataset.train.item});
   save(folder, "tag_tag", problem.made.tags.edges);
   save(folder, "tag_item", problem.made.tags.tag_items);
-  save(folder, "triplets_user_item", problem.batch.user_item);
-  save(folder, "triplets_tag_item", problem.batch.tag_item);
-  save(folder, "triplets_tag_tag", problem.batch.tag_tag);
+  save(folder, "triplets_user_item", problem.batch.pairs[0]);
+  save(folder, "triplets_tag_item", problem.batch.pairs[1]);
+  save(folder, "triplets_tag_tag", problem.batch.pairs[2]);
 
   const frameworks::HyperLlm tangents = make_model(problem, Storage::kTangents);
-  tangents.loss(problem.batch).backward();
+  tangents.loss(problem.batch, {}).backward();
   for (const optim::Parameter& parameter : tangents.parameters())
     save(folder, "gradient_" + parameter.name, parameter.value.grad());
 
@@ -118,7 +122,7 @@ void write(const fs::path& folder) {
   std::vector<double> losses;
   for (std::int64_t step = 0; step < kSteps; ++step) {
     optimizer->zero_grad();
-    const torch::Tensor loss = points.loss(problem.batch);
+    const torch::Tensor loss = points.loss(problem.batch, {true, 1, 1, step});
     losses.push_back(loss.item<double>());
     loss.backward();
     optimizer->step();

@@ -69,7 +69,7 @@ struct Beauty {
   std::vector<std::int32_t> all = all_users(kUsers);
 
   std::unique_ptr<Scorer> scorer() const {
-    return make_embedding_scorer(Geometry::kLorentz, 1, users, items, kDim);
+    return make_embedding_scorer({Geometry::kLorentz}, users, items, kDim);
   }
   // Every 100th user's list against the scores in double.
   bool right(const TopK& top) const {
@@ -164,7 +164,7 @@ void generic(benchmark::State& state) {
 void poincare(benchmark::State& state) {
   set_num_threads(static_cast<int>(state.range(0)));
   const Beauty& data = beauty();
-  const auto scorer = make_embedding_scorer(Geometry::kPoincare, 1, data.users, data.items, kDim);
+  const auto scorer = make_embedding_scorer({Geometry::kPoincare}, data.users, data.items, kDim);
   for (auto _ : state) benchmark::DoNotOptimize(top_k(*scorer, data.all, data.masks, kTop).items.data());
   // A difference, a square and a sum a coordinate.
   set_rates(state, 3.0 * static_cast<double>(kUsers * kItems * kDim));
@@ -178,7 +178,7 @@ void large_catalogue(benchmark::State& state) {
   const data::Csr history = random_items(users, items, kHistory, "history");
   const std::vector<const data::Csr*> masks = {&history};
   const auto all = all_users(users);
-  const auto scorer = make_embedding_scorer(Geometry::kLorentz, 1, x, y, kDim);
+  const auto scorer = make_embedding_scorer({Geometry::kLorentz}, x, y, kDim);
   for (auto _ : state) benchmark::DoNotOptimize(top_k(*scorer, all, masks, k).items.data());
   set_rates(state, 2.0 * static_cast<double>(users * items * (kDim + 1)));
 }

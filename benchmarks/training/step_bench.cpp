@@ -11,6 +11,7 @@
 #include "benchmarks/training/catalogue.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/training/sampler.h"
 #include "hyperllm/training/tensor_memory.h"
@@ -73,7 +74,7 @@ class Training {
 
   // The last batch of an epoch is small: it is left out.
   void sample() { epoch_.batch(at_++ % (sampler_.batches_per_epoch() - 1), batch_); }
-  torch::Tensor forward() { return framework_.loss(batch_); }
+  torch::Tensor forward() { return framework_.loss(batch_, {true, 1, 1, at_}); }
   void update() { optimizer_->step(); }
   void step() {
     sample();
@@ -97,23 +98,24 @@ class Training {
     task.graph = graph::tag_graph(tags_, kItems, 2);
     task.embeddings = table("tag_embeddings", kTags);
     task.contrast_weight = contrast_weight;
-    frameworks::HyperLlmOptions options;
-    options.num_users = kUsers;
-    options.num_items = kItems;
-    options.objective = softmax ? frameworks::Objective::kSoftmax : frameworks::Objective::kHinge;
-    return frameworks::HyperLlm(options, backbone_, graph::user_item_graph(train_),
+    task.tags = std::make_shared<const data::TagGraph>(tags_);
+    return frameworks::HyperLlm({backbone_,
+                                 graph::user_item_graph(train_),
+                                 {kUsers, kItems},
+                                 objectives::make_objective(softmax ? "softmax" : "hinge")},
+                                std::make_shared<const data::Csr>(train_),
                                 table("embeddings", kUsers + kItems), std::move(task));
   }
 
   const training::ReusedTensorMemory memory_;
   const data::Csr train_ = interactions();
   const data::TagGraph tags_ = tags();
-  const training::Sampler sampler_{train_, &tags_, {kBatch, 1, training::Sampling::kFresh}};
-  const training::Sampler::Epoch epoch_ = sampler_.epoch(1);
   frameworks::Batch batch_;
   std::int64_t at_ = 0;
   std::shared_ptr<const models::Backbone> backbone_;
   frameworks::HyperLlm framework_;
+  const training::Sampler sampler_{framework_.draws(), {kBatch, 1, training::Sampling::kFresh}};
+  const training::Sampler::Epoch epoch_ = sampler_.epoch(1);
   std::unique_ptr<optim::Optimizer> optimizer_;
 };
 

@@ -37,6 +37,7 @@ std::string flag_name(const std::string& field) {
 
 std::string help_text(const Field& field) {
   std::string text = field.help;
+  if (field.owner) text += " [" + field.owner->kind + " " + field.owner->name + "]";
   for (std::size_t i = 0; i < field.choices.size(); ++i) text += (i ? ", " : " (one of ") + field.choices[i];
   if (!field.choices.empty()) return text + ")";
   const std::string range = range_text(field.range);

@@ -70,6 +70,7 @@ class Planner {
       assign_table(*table, fields);
     }
     for (const auto& [name, text] : layout) assign_field(find_field(fields, name, stage), text);
+    check_owners_of(step.title, fields);
     const std::filesystem::path manifest = step.call->manifest();
     HYPERLLM_CHECK(manifest.empty() || manifests_.insert(manifest).second, ErrorCode::kInvalidArgument,
                    twice(step.title, manifest.parent_path()));
@@ -79,6 +80,15 @@ class Planner {
   static std::string twice(const std::string& title, const std::filesystem::path& folder) {
     return "the recipe asks for '" + title + "' twice, with results in " + folder.string() +
            ". Give each [[embed]] a name of its own, and each seed once.";
+  }
+
+  // Before any work, not when the step's turn has come.
+  static void check_owners_of(const std::string& title, const FieldList& fields) {
+    try {
+      check_owners(fields);
+    } catch (const Error& error) {
+      throw Error(error.code(), title + ": " + error.what());
+    }
   }
 
   static void refuse_layout(const RecipeTable& table, const Layout& layout) {

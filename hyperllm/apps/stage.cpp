@@ -11,9 +11,7 @@ namespace hyperllm::apps {
 namespace {
 
 artifact::Manifest manifest_of(const std::string& stage, StageCall& call, Files outputs) {
-  FieldList fields = call.fields();
-  std::erase_if(fields, [](const Field& field) { return field.effect != Effect::kResult; });
-  return artifact::make_manifest(stage, fields, call.inputs(), std::move(outputs));
+  return artifact::make_manifest(stage, result_fields(call.fields()), call.inputs(), std::move(outputs));
 }
 
 // An action is a flag or a path; its default asks for nothing.
@@ -44,6 +42,7 @@ bool is_up_to_date(const std::string& stage, StageCall& call) {
 }
 
 void run_stage(const std::string& stage, StageCall& call, const Context& context, std::ostream& out) {
+  check_owners(call.fields());
   std::optional<FolderLock> lock;
   if (const auto folder = call.writes_to(); !folder.empty()) lock.emplace(folder);
   if (call.keeps_result() && is_up_to_date(stage, call)) {

@@ -157,11 +157,6 @@ class Tags : public QuestionOf<stages::tags::TagsOptions> {
   }
 };
 
-// The folder of a name among the dataset's embeddings, or of a path.
-fs::path embeddings_folder(const fs::path& dataset, const fs::path& name) {
-  return name.has_parent_path() ? name : dataset / "embeddings" / name;
-}
-
 class Embed : public CallOf<stages::embed::EmbedOptions> {
  public:
   fs::path manifest() const override {
@@ -207,12 +202,8 @@ class Train : public CallOf<stages::train::TrainOptions> {
   Files outputs() const override { return result_.outputs; }
   // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
   Files builds_on() const override {
-    const bool semantic = options_.model != "popular" && options_.model != "ease" &&
-                          options_.variant != "base" && options_.variant != "structural";
-    if (!semantic) return {};
-    const fs::path& start = options_.init_embeddings;
-    const fs::path folder =
-        embeddings_folder(options_.dataset, start.empty() ? fs::path(options_.embeddings) : start);
+    const fs::path folder = options_.embeddings_folder();
+    if (folder.empty()) return {};
     return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
   }
   Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
@@ -310,7 +301,7 @@ const std::vector<Stage>& all_stages() {
       stage<Extract>("extract", "Tags, their hierarchy and summaries from the item texts"),
       stage<Tags>("tags", "The tag hierarchy as a tree; what is wrong with it; cleaning by rules"),
       stage<Embed>("embed", "Summaries to semantic embeddings"),
-      stage<Train>("train", "A dataset to a model: popular, ease, a backbone, HyperLLM around it"),
+      stage<Train>("train", "A dataset to a model: a baseline, a backbone, HyperLLM around it"),
       stage<Evaluate>("evaluate", "Metrics of a model, ranking the whole catalogue for every user"),
       stage<Recommend>("recommend", "The best items for users, with titles"),
       stage<Report>("report", "Evaluated runs side by side"),

@@ -57,6 +57,15 @@ void check_range(const Field& field, double value, std::string_view text) {
   if (!inside) reject(field, text, range_text(range));
 }
 
+bool counts(const Field& field, const FieldList& fields) {
+  if (!field.owner) return true;
+  return std::any_of(fields.begin(), fields.end(), [&](const Field& other) {
+    const std::vector<std::string>& chosen_by = field.owner->chosen_by;
+    return std::find(chosen_by.begin(), chosen_by.end(), other.name) != chosen_by.end() &&
+           field_text(other) == field.owner->name;
+  });
+}
+
 std::string choices_text(const std::vector<std::string>& choices) {
   std::string text = "one of ";
   for (std::size_t i = 0; i < choices.size(); ++i) text += (i ? ", " : "") + choices[i];
@@ -111,8 +120,28 @@ const Field& find_field(const FieldList& fields, std::string_view name, std::str
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
+void check_owners(const FieldList& fields) {
+  for (const Field& field : fields) {
+    if (counts(field, fields) || field_text(field) == field.owner->untouched) continue;
+    const FieldOwner& owner = *field.owner;
+    const Field& chosen = find_field(fields, owner.chosen_by.front(), owner.kind);
+    throw Error(ErrorCode::kInvalidArgument, "option '" + field.name + "' is of the " + owner.kind + " " +
+                                                 owner.name + ", and '" + chosen.name + "' is " +
+                                                 field_text(chosen) + "; leave it out, or set '" +
+                                                 chosen.name + "' to " + owner.name);
+  }
+}
+
 void check_fields(const FieldList& fields) {
   for (const Field& field : fields) assign_field(field, field_text(field));
+  check_owners(fields);
+}
+
+FieldList result_fields(const FieldList& fields) {
+  FieldList result;
+  for (const Field& field : fields)
+    if (field.effect == Effect::kResult && counts(field, fields)) result.push_back(field);
+  return result;
 }
 
 std::string range_text(const Range& range) {

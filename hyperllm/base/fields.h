@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,13 @@ enum class Effect {
   kAction,  // as kHow; and a call in which it is not at its default always has something to do
 };
 
+// Makes a field count only while one of the fields `chosen_by` holds `name`: an option of one backbone, say.
+struct FieldOwner {
+  std::string kind, name;              // as errors call it: "model", "hrcf"
+  std::vector<std::string> chosen_by;  // fields of the same list
+  std::string untouched;               // the field's text where nobody has set it
+};
+
 struct Field {
   using Choices = std::vector<std::string>;
 
@@ -72,6 +80,7 @@ struct Field {
   Choices choices;   // if not empty, the only values allowed
   Range range;       // of a number, and of each number of a list
   Effect effect;
+  std::optional<FieldOwner> owner = {};
 };
 
 using FieldList = std::vector<Field>;
@@ -91,9 +100,16 @@ std::string range_text(const Range& range);
 // example "recipe.toml: [train]").
 const Field& find_field(const FieldList& fields, std::string_view name, std::string_view where);
 
+// Throws kInvalidArgument naming field, owner and what is chosen instead if a field that does not count was
+// set.
+void check_owners(const FieldList& fields);
+
 // Throws kInvalidArgument, as assign_field does, if a field holds none of its choices or a number out of its
-// range: for options that a program filled in without assign_field.
+// range, for options that a program filled in without assign_field; and what check_owners throws.
 void check_fields(const FieldList& fields);
+
+// The fields that decide the result: of Effect::kResult, and of nobody who is not chosen.
+FieldList result_fields(const FieldList& fields);
 
 // The field's present value as text that assign_field reads back to the same value.
 std::string field_text(const Field& field);

@@ -34,7 +34,8 @@ std::string this_process() {
   } catch (const Error&) {  // no /proc
   }
   // The program and its subcommand; what follows may hold a password in an address.
-  command.resize(std::min(command.find('\0', std::min(command.find('\0'), command.size() - 1) + 1), command.size()));
+  command.resize(
+      std::min(command.find('\0', std::min(command.find('\0'), command.size() - 1) + 1), command.size()));
   std::replace(command.begin(), command.end(), '\0', ' ');
   return ("process " + std::to_string(::getpid()) + " on " + host + " since " + since + ": " + command)
       .substr(0, kLongestHolder);

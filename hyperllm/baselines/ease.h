@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "hyperllm/artifact/npy.h"
-#include "hyperllm/base/fields.h"
 #include "hyperllm/base/progress.h"
 #include "hyperllm/data/csr.h"
 
@@ -14,11 +13,6 @@ namespace hyperllm::baselines {
 struct EaseOptions {
   double lambda = 100;    // ridge penalty, > 0; larger for more interactions an item
   double memory_gib = 0;  // refuse to start above this; 0: what the machine has free
-  FieldList fields() {
-    return {{"lambda", &lambda, "ridge penalty of EASE; try 50 to 1000", above(0, 1e12)},
-            {"memory_gib", &memory_gib, "memory that EASE may take in GiB; 0 means what is free",
-             within(0, 1e6), Effect::kHow}};
-  }
 };
 
 // How the inverse is reached. P follows from the items' Gram matrix directly, or, by the Woodbury identity

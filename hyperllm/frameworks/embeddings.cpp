@@ -174,6 +174,11 @@ class Moe : public Embeddings {
 
 }  // namespace
 
+Storage storage_for(const models::Space& space, const std::string& optimizer) {
+  return space.geometry == models::Geometry::kLorentz && optimizer == "rsgd" ? Storage::kPoints
+                                                                             : Storage::kTangents;
+}
+
 std::unique_ptr<Embeddings> make_table(std::string name, const Tensor& tangents, Storage storage,
                                        manifold::Curvature curvature) {
   return std::make_unique<Table>(std::move(name), tangents, storage, curvature);
@@ -181,12 +186,6 @@ std::unique_ptr<Embeddings> make_table(std::string name, const Tensor& tangents,
 
 std::unique_ptr<Embeddings> make_moe(const Tensor& semantic, const MoeOptions& options, Random random) {
   return std::make_unique<Moe>(semantic, options, random);
-}
-
-Tensor uniform_tangents(std::int64_t rows, std::int64_t dim, double scale, Random random) {
-  Tensor values = torch::empty({rows, dim});
-  for (float& value : floats(values)) value = static_cast<float>(random.uniform(-scale, scale));
-  return values;
 }
 
 }  // namespace hyperllm::frameworks

@@ -10,6 +10,7 @@
 
 #include "hyperllm/base/random.h"
 #include "hyperllm/manifold/curvature.h"
+#include "hyperllm/models/backbone.h"
 #include "hyperllm/optim/optimizer.h"
 
 namespace hyperllm::frameworks {
@@ -30,6 +31,9 @@ class Embeddings {
 // How a table stores its rows: points on the hyperboloid (the paper, with Riemannian SGD) or the tangent
 // vectors themselves (with Adam).
 enum class Storage { kPoints, kTangents };
+// What suits an optimizer ("rsgd", "adam") in the backbone's space: points for Riemannian SGD on the
+// hyperboloid.
+Storage storage_for(const models::Space& space, const std::string& optimizer);
 
 // Free parameters that start at `tangents` (rows x dim).
 std::unique_ptr<Embeddings> make_table(std::string name, const torch::Tensor& tangents, Storage storage,
@@ -51,7 +55,6 @@ struct MoeOptions {
 // once; its memory serves the next pass when nobody holds its results any more.
 std::unique_ptr<Embeddings> make_moe(const torch::Tensor& semantic, const MoeOptions& options, Random random);
 
-// rows x dim, uniform in [-scale, scale).
-torch::Tensor uniform_tangents(std::int64_t rows, std::int64_t dim, double scale, Random random);
+using models::uniform_tangents;
 
 }  // namespace hyperllm::frameworks

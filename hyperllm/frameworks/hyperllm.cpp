@@ -1,10 +1,9 @@
 #include "hyperllm/frameworks/hyperllm.h"
 
-#include <algorithm>
 #include <numeric>
 
-#include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/manifold/row_ranges.h"
+#include "hyperllm/objectives/contrast.h"
 
 namespace hyperllm::frameworks {
 
@@ -12,131 +11,127 @@ using torch::Tensor;
 
 namespace {
 
-// One ranking loss over both lists.
-manifold::Triplets joined(manifold::Triplets a, const manifold::Triplets& b) {
-  a.anchor.insert(a.anchor.end(), b.anchor.begin(), b.anchor.end());
-  a.positive.insert(a.positive.end(), b.positive.begin(), b.positive.end());
-  a.negative.insert(a.negative.end(), b.negative.begin(), b.negative.end());
-  return a;
-}
+// Places in a batch, as hyperllm_draws orders them.
+constexpr std::size_t kUserItem = 0, kTagItem = 1, kTagTag = 2, kContrast = 0;
 
-// The triplets' positives by anchor: the softmax of an anchor serves all its pairs.
-struct Grouped {
-  std::vector<std::int32_t> anchor;           // each once, ascending
-  std::vector<std::int64_t> first, positive;  // those of anchor i: from first[i] to before first[i + 1]
-};
-
-Grouped by_anchor(const manifold::Triplets& triplets, std::int64_t first_positive) {
-  std::vector<std::int64_t> order(triplets.size());
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::int64_t a, std::int64_t b) { return triplets.anchor[a] < triplets.anchor[b]; });
-  Grouped grouped;
-  for (std::int64_t at : order) {
-    const std::int32_t anchor = triplets.anchor[at];
-    if (grouped.anchor.empty() || grouped.anchor.back() != anchor) {
-      grouped.anchor.push_back(anchor);
-      grouped.first.push_back(std::ssize(grouped.positive));
-    }
-    grouped.positive.push_back(triplets.positive[at] - first_positive);
+// Tag-tag neighbours in both directions, and, if wanted, each tag itself: a tag is not its own negative.
+std::shared_ptr<const data::Csr> tag_neighbours(const data::TagGraph& tags, bool with_self) {
+  const auto count = static_cast<std::int64_t>(tags.tags.size());
+  std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+  for (const auto& [parent, child] : tags.edges) {
+    pairs.emplace_back(parent, child);
+    pairs.emplace_back(child, parent);
   }
-  grouped.first.push_back(std::ssize(grouped.positive));
-  return grouped;
-}
-
-std::string bad_row(const std::string& name, const Tensor& tensor) {
-  const Tensor values = tensor.detach().contiguous();
-  const std::int64_t at = kernels::first_non_finite(manifold::const_floats(values));
-  return at < 0
-             ? ""
-             : "tensor " + name + ", row " + std::to_string(at / std::max<std::int64_t>(values.size(-1), 1));
+  if (with_self)
+    for (std::int32_t tag = 0; tag < count; ++tag) pairs.emplace_back(tag, tag);
+  return std::make_shared<const data::Csr>(data::make_csr(count, count, pairs));
 }
 
 }  // namespace
 
-HyperLlm::HyperLlm(const HyperLlmOptions& options, std::shared_ptr<const models::Backbone> backbone,
-                   graph::GraphPtr user_item, std::unique_ptr<Embeddings> embeddings,
-                   std::optional<TagTask> tags)
-    : options_(options),
-      backbone_(std::move(backbone)),
-      user_item_(std::move(user_item)),
+Draws hyperllm_draws(std::shared_ptr<const data::Csr> train, const data::TagGraph* tags,
+                     std::int64_t candidates, std::int64_t contrast_rows) {
+  const std::int64_t num_items = train->cols;
+  const auto items = static_cast<std::int32_t>(num_items);
+  Draws draws;
+  draws.pairs.push_back(user_item_draws(std::move(train), candidates));
+  if (!tags) return draws;
+  const auto count = static_cast<std::int64_t>(tags->tags.size());
+  const auto tag_items = std::make_shared<const data::Csr>(data::make_csr(count, num_items, tags->tag_items));
+  // Copies: the numbers of the released code.
+  draws.pairs.push_back({.name = "tag-item",
+                         .positives = tag_items,
+                         .known = tag_items,
+                         .anchor_offset = items,
+                         .column_offset = 0,
+                         .candidates = candidates,
+                         .copies = 2});
+  draws.pairs.push_back({.name = "tag-tag",
+                         .positives = tag_neighbours(*tags, false),
+                         .known = tag_neighbours(*tags, true),
+                         .anchor_offset = items,
+                         .column_offset = items,
+                         .candidates = candidates,
+                         .both_directions = true});
+  draws.rows.push_back({"contrast", num_items, contrast_rows});
+  return draws;
+}
+
+HyperLlm::HyperLlm(UserItemTask task, std::shared_ptr<const data::Csr> train,
+                   std::unique_ptr<Embeddings> embeddings, std::optional<TagTask> tags)
+    : task_(std::move(task)),
+      train_(std::move(train)),
       embeddings_(std::move(embeddings)),
       tags_(std::move(tags)) {
   if (!tags_) return;
   // Nodes in the order users, items, tags: both graphs are ranges of rows of one table.
-  const std::int64_t rows = options_.num_users + options_.num_items, dim = embeddings_->tangents().size(1),
+  const std::int64_t rows = task_.nodes.users + task_.nodes.items, dim = embeddings_->tangents().size(1),
                      tag_rows = tags_->embeddings->tangents().size(0);
   const Tensor table = torch::empty({rows + tag_rows, dim});
   embeddings_->lie_in(table.narrow(0, 0, rows));
   tags_->embeddings->lie_in(table.narrow(0, rows, tag_rows));
 }
 
+Draws HyperLlm::draws() const {
+  return hyperllm_draws(train_, tags_ ? tags_->tags.get() : nullptr, task_.objective->candidates(),
+                        tags_ && tags_->contrast_weight > 0 ? tags_->contrast_rows : 0);
+}
+
 std::vector<optim::Parameter> HyperLlm::parameters() const {
   std::vector<optim::Parameter> parameters = embeddings_->parameters();
-  if (tags_)
-    for (optim::Parameter& parameter : tags_->embeddings->parameters())
-      parameters.push_back(std::move(parameter));
+  const auto append = [&](std::vector<optim::Parameter> more) {
+    for (optim::Parameter& parameter : more) parameters.push_back(std::move(parameter));
+  };
+  if (tags_) append(tags_->embeddings->parameters());
+  append(task_.backbone->parameters());
   return parameters;
 }
 
-Tensor HyperLlm::task_loss(const Tensor& points, const manifold::Triplets& triplets, double margin,
-                           std::int64_t first_candidate, std::int64_t candidates) const {
-  if (options_.objective == Objective::kHinge) return backbone_->ranking_loss(points, triplets, margin);
-  const Grouped grouped = by_anchor(triplets, first_candidate);
-  const std::vector<Tensor> parts =
-      manifold::row_ranges(points, {{0, points.size(0)}, {first_candidate, candidates}});
-  return manifold::softmax_contrast(manifold::gathered_rows(parts[0], grouped.anchor), parts[1],
-                                    grouped.positive, backbone_->curvature(), options_.softmax_tau,
-                                    grouped.first);
-}
-
 Tensor HyperLlm::tag_loss(const Tensor& points, const Batch& batch) const {
-  if (options_.objective == Objective::kHinge)
-    return backbone_->ranking_loss(points, joined(batch.tag_item, batch.tag_tag), tags_->margin);
-  const std::int64_t items = options_.num_items;
-  return task_loss(points, batch.tag_item, tags_->margin, 0, items) +
-         task_loss(points, batch.tag_tag, tags_->margin, items, points.size(0) - items);
+  const std::int64_t items = task_.nodes.items;
+  const objectives::Task tasks[] = {{batch.pairs.at(kTagItem), {0, items}},
+                                    {batch.pairs.at(kTagTag), {items, points.size(0) - items}}};
+  return task_.objective->loss(points, tasks, tags_->margin, task_.backbone->space());
 }
 
 Tensor HyperLlm::contrast(const Tensor& items, const Tensor& items_of_tags,
                           const std::vector<std::int32_t>& sample) const {
+  const models::Space space = task_.backbone->space();
   if (sample.empty()) {
     std::vector<std::int64_t> same(items.size(0));
     std::iota(same.begin(), same.end(), std::int64_t{0});
-    return manifold::softmax_contrast(items, items_of_tags, same, backbone_->curvature(),
-                                      tags_->contrast_tau);
+    return objectives::contrast(items, items_of_tags, same, tags_->contrast_tau, space);
   }
   const double share = static_cast<double>(sample.size()) / static_cast<double>(items.size(0));
   const std::vector<std::int64_t> same(sample.begin(), sample.end());
-  return manifold::softmax_contrast(manifold::gathered_rows(items, sample), items_of_tags, same,
-                                    backbone_->curvature(), tags_->contrast_tau) /
+  return objectives::contrast(manifold::gathered_rows(items, sample), items_of_tags, same,
+                              tags_->contrast_tau, space) /
          share;
 }
 
-Tensor HyperLlm::loss(const Batch& batch) const {
-  const std::int64_t users = options_.num_users, items = options_.num_items;
+Tensor HyperLlm::loss(const Batch& batch, const models::Pass& pass) const {
+  const std::int64_t users = task_.nodes.users, items = task_.nodes.items;
+  const Pairs& user_item = batch.pairs.at(kUserItem);
   const Tensor e = embeddings_->tangents();
-  if (!tags_) {
-    const Tensor h = backbone_->encode(e, user_item_);                    // (13)
-    return task_loss(h, batch.user_item, options_.margin, users, items);  // (11)
-  }
+  if (!tags_) return task_.loss(e, task_.encode(e, pass), user_item, pass);  // (11), (13)
   const Tensor e_tag = tags_->embeddings->tangents();
   const std::vector<Tensor> nodes = manifold::row_ranges(
       manifold::stacked_rows(e, e_tag), {{0, users + items}, {users, items + e_tag.size(0)}});
-  Tensor h = backbone_->encode(nodes[0], user_item_);        // (13)
-  Tensor h_tag = backbone_->encode(nodes[1], tags_->graph);  // (14)
+  Tensor h = task_.encode(nodes[0], pass);                              // (13)
+  Tensor h_tag = task_.backbone->encode(nodes[1], tags_->graph, pass);  // (14)
   Tensor aligned;
   if (tags_->contrast_weight > 0) {
     const std::vector<Tensor> of_users = manifold::row_ranges(h, {{0, users + items}, {users, items}}),
                               of_tags = manifold::row_ranges(h_tag, {{0, h_tag.size(0)}, {0, items}});
-    aligned = contrast(of_users[1], of_tags[1], batch.contrast_rows);
+    static const std::vector<std::int32_t> kAll;
+    aligned = contrast(of_users[1], of_tags[1], batch.rows.empty() ? kAll : batch.rows[kContrast]);
     h = of_users[0];
     h_tag = of_tags[0];
   }
-  Tensor loss = task_loss(h, batch.user_item, options_.margin, users, items);  // L_ui
-  loss = loss + tags_->loss_weight * tag_loss(h_tag, batch);                   // L_tag
-  if (aligned.defined()) loss = loss + tags_->contrast_weight * aligned;       // L_cl
-  return loss;                                                                 // (15)
+  Tensor loss = task_.loss(nodes[0], h, user_item, pass);                 // L_ui
+  loss = loss + tags_->loss_weight * tag_loss(h_tag, batch);              // L_tag
+  if (aligned.defined()) loss = loss + tags_->contrast_weight * aligned;  // L_cl
+  return loss;                                                            // (15)
 }
 
 void HyperLlm::parameters_changed() {
@@ -146,9 +141,7 @@ void HyperLlm::parameters_changed() {
 
 Representations HyperLlm::representations() const {
   const torch::NoGradGuard no_grad;
-  const Tensor h = backbone_->encode(embeddings_->tangents(), user_item_);
-  return {h.narrow(0, 0, options_.num_users).contiguous(),
-          h.narrow(0, options_.num_users, options_.num_items).contiguous()};
+  return task_.representations(embeddings_->tangents());
 }
 
 Tensor HyperLlm::tangents() const {
@@ -156,18 +149,14 @@ Tensor HyperLlm::tangents() const {
   return embeddings_->tangents().detach().clone();
 }
 
-double HyperLlm::saturation() const {
-  const torch::NoGradGuard no_grad;
-  return backbone_->saturation(backbone_->encode(embeddings_->tangents(), user_item_));
-}
-
 std::string HyperLlm::first_non_finite() const {
   const torch::NoGradGuard no_grad;
   for (const optim::Parameter& parameter : parameters())
-    if (const std::string found = bad_row(parameter.name, parameter.value); !found.empty()) return found;
+    if (const std::string found = non_finite_row(parameter.name, parameter.value); !found.empty())
+      return found;
   const Tensor e = embeddings_->tangents();
-  if (const std::string found = bad_row("tangents", e); !found.empty()) return found;
-  return bad_row("representations", backbone_->encode(e, user_item_));
+  if (const std::string found = non_finite_row("tangents", e); !found.empty()) return found;
+  return non_finite_row("representations", task_.encode(e, {}));
 }
 
 }  // namespace hyperllm::frameworks

@@ -41,7 +41,8 @@ class Sqlite : public Database {
   Sqlite(const std::filesystem::path& file, bool to_read) : file_(resolve_links(file)) {
     check_is_store(file);
     if (!to_read)
-      lock_.emplace(file_.string() + ".lock", file.string() + ": another process is working on this call store",
+      lock_.emplace(file_.string() + ".lock",
+                    file.string() + ": another process is working on this call store",
                     "Wait for it, or share the work through a postgresql:// store.");
     // A reader may write too, as far as SQLite goes: one that may not leaves files of the WAL behind.
     const int how = SQLITE_OPEN_READWRITE | (to_read ? 0 : SQLITE_OPEN_CREATE);

@@ -63,7 +63,7 @@ Tensor scaled(const Tensor& saved, const Tensor& grad) { return saved.defined() 
 
 // Keeps the ids for the backward pass, beside the kernel's terms.
 struct TripletHolder : torch::CustomClassHolder {
-  explicit TripletHolder(const Triplets& held) : triplets(held) {}
+  explicit TripletHolder(Triplets held) : triplets(std::move(held)) {}
   kernels::TripletIds ids() const { return {triplets.anchor, triplets.positive, triplets.negative}; }
   const Triplets triplets;
 };
@@ -74,12 +74,11 @@ std::span<kernels::TripletTerm> terms_in(const Tensor& bytes) {
 }
 
 struct TripletHinge : public torch::autograd::Function<TripletHinge> {
-  static Tensor forward(AutogradContext* context, const Tensor& h, const Triplets& triplets, double margin,
-                        double curvature) {
+  static Tensor forward(AutogradContext* context, const Tensor& h,
+                        const c10::intrusive_ptr<TripletHolder>& holder, double margin, double curvature) {
     const Tensor input = h.contiguous();
-    const auto holder = c10::make_intrusive<TripletHolder>(triplets);
     const Tensor terms = torch::empty(
-        {triplets.size() * static_cast<std::int64_t>(sizeof(kernels::TripletTerm))}, torch::kByte);
+        {holder->triplets.size() * static_cast<std::int64_t>(sizeof(kernels::TripletTerm))}, torch::kByte);
     const double loss = kernels::triplet_hinge(const_floats(input), input.size(1), curvature, holder->ids(),
                                                margin, terms_in(terms));
     context->save_for_backward({input, terms});
@@ -147,8 +146,10 @@ Tensor logmap0_rows(const Tensor& x, Curvature curvature) {
   return use_kernel(x) ? Logmap0::apply(x, curvature.c) : reference::logmap0(x, curvature.c);
 }
 
-Tensor triplet_hinge(const Tensor& h, const Triplets& triplets, double margin, Curvature curvature) {
-  if (use_kernel(h)) return TripletHinge::apply(h, triplets, margin, curvature.c);
+Tensor triplet_hinge(const Tensor& h, Triplets triplets, double margin, Curvature curvature) {
+  if (use_kernel(h))
+    return TripletHinge::apply(h, c10::make_intrusive<TripletHolder>(std::move(triplets)), margin,
+                               curvature.c);
   return reference::triplet_hinge(h, index_tensor(triplets.anchor, h), index_tensor(triplets.positive, h),
                                   index_tensor(triplets.negative, h), margin, curvature.c);
 }

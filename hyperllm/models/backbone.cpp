@@ -1,39 +1,33 @@
 #include "hyperllm/models/backbone.h"
 
-#include <map>
+#include <cmath>
 
-#include "hyperllm/models/hgcf.h"
+#include "hyperllm/manifold/fused.h"
 
 namespace hyperllm::models {
-namespace {
 
-std::map<std::string, BackboneFactory>& registry() {
-  static std::map<std::string, BackboneFactory> factories = {{"hgcf", make_hgcf}};
-  return factories;
+using torch::Tensor;
+
+Tensor Backbone::auxiliary_loss(const Encoded&, const Pass&) const { return {}; }
+
+Tensor Backbone::initial_tangents(const Nodes& nodes, const graph::Graph&, std::int64_t dim, double scale,
+                                  Random random) const {
+  return uniform_tangents(nodes.users + nodes.items, dim, scale, random);
 }
 
-}  // namespace
-
-void register_backbone(const std::string& name, BackboneFactory factory) {
-  registry()[name] = std::move(factory);
+double saturation(const Tensor& points, const Space& space, double cap) {
+  if (std::isinf(cap)) return 0;
+  const double scale = std::sqrt(space.curvature.c);
+  const double norm = space.geometry == Geometry::kLorentz    ? std::sinh(scale * cap) / scale
+                      : space.geometry == Geometry::kPoincare ? std::tanh(scale * cap / 2) / scale
+                                                              : cap;
+  return points.norm(2, -1).ge(norm * (1 - 1e-5)).to(torch::kDouble).mean().item<double>();
 }
 
-std::vector<std::string> backbone_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, factory] : registry()) names.push_back(name);
-  return names;
-}
-
-std::unique_ptr<Backbone> make_backbone(const std::string& name, const BackboneOptions& options) {
-  const auto found = registry().find(name);
-  if (found == registry().end()) {
-    const std::string near = nearest_word(name, backbone_names());
-    throw Error(ErrorCode::kInvalidArgument,
-                "unknown backbone '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
-  }
-  HYPERLLM_CHECK(options.layers >= 1 && options.max_radius > 0, ErrorCode::kInvalidArgument,
-                 "backbone: expected layers >= 1 and max_radius > 0");
-  return found->second(options);
+Tensor uniform_tangents(std::int64_t rows, std::int64_t dim, double scale, Random random) {
+  Tensor values = torch::empty({rows, dim});
+  for (float& value : manifold::floats(values)) value = static_cast<float>(random.uniform(-scale, scale));
+  return values;
 }
 
 }  // namespace hyperllm::models

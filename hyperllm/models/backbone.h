@@ -1,54 +1,81 @@
-// The paper's HM: a hyperbolic model that turns ID embeddings and a graph into representations, and scores
-// triplets on them. A new backbone is one class in one file and one call of register_backbone (see hgcf.cpp).
+// The paper's HM: a model that turns ID embeddings and a graph into representations. What surrounds it is the
+// framework's, what is minimised the objective's.
 #pragma once
 
 #include <torch/types.h>
 
-#include <functional>
-#include <memory>
-#include <string>
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "hyperllm/graph/graph.h"
-#include "hyperllm/manifold/curvature.h"
-#include "hyperllm/manifold/fused.h"
+#include "hyperllm/manifold/space.h"
+#include "hyperllm/models/pass.h"
+#include "hyperllm/objectives/objective.h"
+#include "hyperllm/optim/optimizer.h"
 
 namespace hyperllm::models {
 
+using manifold::Geometry;
+using manifold::Space;
+
+// Options that all backbones share.
 struct BackboneOptions {
   std::int64_t layers = 3;  // propagation steps, >= 1
-  double max_radius =
-      1.5;  // cap on the tangent norm before the exponential map; infinity: none. The paper: 1.5
+  // Cap on the tangent norm before the exponential map; infinity: none. The paper: 1.5
+  double max_radius = 1.5;
   manifold::Curvature curvature;
+};
+
+// Of the user-item graph: users, then items.
+struct Nodes {
+  std::int64_t users = 0;
+  std::int64_t items = 0;
+};
+
+// A training pass over the user-item graph, as a loss of the model's own sees it.
+struct Encoded {
+  torch::Tensor tangents, points;  // what encode was given, and what it gave: nodes x dim
+  graph::GraphPtr graph;
+  Nodes nodes;
+  const objectives::Pairs& pairs;  // of this step
 };
 
 class Backbone {
  public:
   virtual ~Backbone() = default;
 
-  // h of (13) and (14). tangents: nodes x dim, ID embeddings as tangent vectors at the origin; returns nodes
-  // x dim space coordinates on the hyperboloid, the geometry in which losses and rankings are computed.
-  virtual torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph) const = 0;
+  // Where the representations live: losses, ranking and the saved model follow from it. Always the same.
+  virtual Space space() const = 0;
 
-  // L of (13) and (14): the margin ranking loss, and auxiliary losses if the model has any. Summed over the
-  // triplets.
-  virtual torch::Tensor ranking_loss(const torch::Tensor& points, const manifold::Triplets& triplets,
-                                     double margin) const = 0;
+  // h of (13) and (14). tangents: nodes x dim, ID embeddings as tangent vectors at the origin (in a Euclidean
+  // space: the embeddings themselves); returns nodes x dim points of space(). Called for the user-item graph
+  // and for the tag graph.
+  virtual torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph,
+                               const Pass& pass) const = 0;
 
-  // Share of nodes whose representation sits on the cap: there, the radius carries nothing and has no
-  // gradient.
-  virtual double saturation(const torch::Tensor& points) const = 0;
+  // The rest has an answer already.
 
-  virtual manifold::Curvature curvature() const = 0;
+  // Cap on the distance of representations from the origin; infinity: none.
+  virtual double cap() const { return std::numeric_limits<double>::infinity(); }
+
+  // Weights of the model's own, with names that no other parameter has.
+  virtual std::vector<optim::Parameter> parameters() const { return {}; }
+
+  // Losses of the model's own: a float64 scalar that is added to the objective, whichever that is, for the
+  // user-item graph in every training step. Undefined: none.
+  virtual torch::Tensor auxiliary_loss(const Encoded& encoded, const Pass& pass) const;
+
+  // Where ID embeddings start that nothing else is known of: tangents, nodes x dim. Uniform in [-scale,
+  // scale) unless the model says otherwise.
+  virtual torch::Tensor initial_tangents(const Nodes& nodes, const graph::Graph& graph, std::int64_t dim,
+                                         double scale, Random random) const;
 };
 
-using BackboneFactory = std::function<std::unique_ptr<Backbone>(const BackboneOptions&)>;
+// Share of the points that sit on the cap: there, the radius carries nothing and has no gradient.
+double saturation(const torch::Tensor& points, const Space& space, double cap);
 
-// Makes `name` known to make_backbone; a later registration of the same name replaces the earlier one.
-void register_backbone(const std::string& name, BackboneFactory factory);
-
-// Throws kInvalidArgument naming the nearest known backbone.
-std::unique_ptr<Backbone> make_backbone(const std::string& name, const BackboneOptions& options);
-std::vector<std::string> backbone_names();
+// rows x dim, uniform in [-scale, scale).
+torch::Tensor uniform_tangents(std::int64_t rows, std::int64_t dim, double scale, Random random);
 
 }  // namespace hyperllm::models

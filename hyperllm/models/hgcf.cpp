@@ -1,35 +1,32 @@
 #include "hyperllm/models/hgcf.h"
 
-#include <cmath>
+#include "hyperllm/manifold/fused.h"
+#include "hyperllm/models/model.h"
 
 namespace hyperllm::models {
 namespace {
 
-class Hgcf : public Backbone {
+class Hgcf final : public Backbone {
  public:
   explicit Hgcf(const BackboneOptions& options) : options_(options) {}
 
-  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph) const override {
+  Space space() const override { return {Geometry::kLorentz, options_.curvature}; }
+  double cap() const override { return options_.max_radius; }
+
+  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph,
+                       const Pass&) const override {
     return manifold::expmap0_rows(graph::propagate_sum(graph, tangents, options_.layers), options_.curvature,
                                   options_.max_radius);
   }
 
-  torch::Tensor ranking_loss(const torch::Tensor& points, const manifold::Triplets& triplets,
-                             double margin) const override {
-    return manifold::triplet_hinge(points, triplets, margin, options_.curvature);
-  }
-
-  double saturation(const torch::Tensor& points) const override {
-    if (std::isinf(options_.max_radius)) return 0;
-    const double scale = std::sqrt(options_.curvature.c);
-    const double cap = std::sinh(scale * options_.max_radius) / scale;
-    return points.norm(2, -1).ge(cap * (1 - 1e-5)).to(torch::kDouble).mean().item<double>();
-  }
-
-  manifold::Curvature curvature() const override { return options_.curvature; }
-
  private:
   BackboneOptions options_;
+};
+
+struct HgcfModel : Model {
+  std::unique_ptr<Backbone> backbone(const BackboneOptions& options) const override {
+    return make_hgcf(options);
+  }
 };
 
 }  // namespace
@@ -37,5 +34,7 @@ class Hgcf : public Backbone {
 std::unique_ptr<Backbone> make_hgcf(const BackboneOptions& options) {
   return std::make_unique<Hgcf>(options);
 }
+
+void add_hgcf(Registry<Model>& to) { to.add("hgcf", "backbone: hyperbolic graph convolution", HgcfModel()); }
 
 }  // namespace hyperllm::models

@@ -20,10 +20,10 @@ const std::vector<std::string> kKinds = {"embeddings", "popularity", "item_item"
 // Owns the matrices that the scorer inside looks at.
 class LoadedEmbeddings final : public Scorer {
  public:
-  LoadedEmbeddings(Geometry geometry, double curvature, artifact::Matrix users, artifact::Matrix items)
+  LoadedEmbeddings(const Space& space, artifact::Matrix users, artifact::Matrix items)
       : users_(std::move(users)),
         items_(std::move(items)),
-        scorer_(make_embedding_scorer(geometry, curvature, users_.values, items_.values, users_.cols)) {}
+        scorer_(make_embedding_scorer(space, users_.values, items_.values, users_.cols)) {}
   std::int64_t num_users() const override { return scorer_->num_users(); }
   std::int64_t num_items() const override { return scorer_->num_items(); }
   void score(std::span<const std::int32_t> users, std::span<float> out) const override {
@@ -81,11 +81,13 @@ Geometry read_geometry(const Json& description, const fs::path& file) {
   return static_cast<Geometry>(std::find(kGeometries.begin(), kGeometries.end(), word) - kGeometries.begin());
 }
 
-double read_curvature(const Json& description, const fs::path& file) {
+manifold::Curvature read_curvature(const Json& description, const fs::path& file) {
   const auto found = description.find("curvature");
-  if (found == description.end() || !found->is_number() || !(found->get<double>() > 0))
-    bad_description(file, "curvature", "is missing or not a positive number", "Give a number such as 1.");
-  return found->get<double>();
+  if (found != description.end() && found->is_number()) try {
+      return manifold::Curvature(found->get<double>());
+    } catch (const Error&) {  // said below, with the file's name
+    }
+  bad_description(file, "curvature", "is missing or not a positive number", "Give a number such as 1.");
 }
 
 artifact::Matrix read_matrix(const fs::path& file, std::int64_t rows, std::int64_t cols,
@@ -104,11 +106,12 @@ std::unique_ptr<Scorer> load_embeddings(const fs::path& folder, const Json& desc
                                         const data::Csr& train) {
   const fs::path file = folder / "model.json";
   const Geometry geometry = read_geometry(description, file);
-  const double curvature = geometry == Geometry::kEuclidean ? 1.0 : read_curvature(description, file);
+  Space space{geometry};
+  if (geometry != Geometry::kEuclidean) space.curvature = read_curvature(description, file);
   artifact::Matrix users = read_matrix(folder / "users.npy", train.rows, -1, "one row a user");
   artifact::Matrix items = read_matrix(folder / "items.npy", train.cols, users.cols, "one row an item");
   try {
-    return std::make_unique<LoadedEmbeddings>(geometry, curvature, std::move(users), std::move(items));
+    return std::make_unique<LoadedEmbeddings>(space, std::move(users), std::move(items));
   } catch (const Error& error) {
     throw Error(ErrorCode::kInvalidData, folder.string() + ": " + error.what());
   }
@@ -116,14 +119,14 @@ std::unique_ptr<Scorer> load_embeddings(const fs::path& folder, const Json& desc
 
 }  // namespace
 
-void add_embeddings_model(FileSet& files, const std::string& prefix, Geometry geometry, double curvature,
+void add_embeddings_model(FileSet& files, const std::string& prefix, const Space& space,
                           const artifact::Matrix& users, const artifact::Matrix& items) {
   add_matrix(files, prefix + "users.npy", users);
   add_matrix(files, prefix + "items.npy", items);
   add_description(files, prefix,
                   {{"kind", "embeddings"},
-                   {"geometry", kGeometries[static_cast<std::size_t>(geometry)]},
-                   {"curvature", curvature}});
+                   {"geometry", kGeometries[static_cast<std::size_t>(space.geometry)]},
+                   {"curvature", space.curvature.c}});
 }
 
 void add_popularity_model(FileSet& files, const std::string& prefix, std::span<const float> item_scores) {
@@ -136,10 +139,10 @@ void add_item_item_model(FileSet& files, const std::string& prefix, const artifa
   add_description(files, prefix, {{"kind", "item_item"}});
 }
 
-void save_embeddings_model(const fs::path& folder, Geometry geometry, double curvature,
-                           const artifact::Matrix& users, const artifact::Matrix& items) {
+void save_embeddings_model(const fs::path& folder, const Space& space, const artifact::Matrix& users,
+                           const artifact::Matrix& items) {
   FileSet files(folder);
-  add_embeddings_model(files, "", geometry, curvature, users, items);
+  add_embeddings_model(files, "", space, users, items);
   files.commit();
 }
 

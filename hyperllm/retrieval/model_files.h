@@ -24,13 +24,13 @@
 namespace hyperllm::retrieval {
 
 // A model as part of the set of a run's files, each called `prefix` ("model/") and its name.
-void add_embeddings_model(FileSet& files, const std::string& prefix, Geometry geometry, double curvature,
+void add_embeddings_model(FileSet& files, const std::string& prefix, const Space& space,
                           const artifact::Matrix& users, const artifact::Matrix& items);
 void add_popularity_model(FileSet& files, const std::string& prefix, std::span<const float> item_scores);
 void add_item_item_model(FileSet& files, const std::string& prefix, const artifact::Matrix& weights);
 
 // As a set of its own, in `folder`.
-void save_embeddings_model(const std::filesystem::path& folder, Geometry geometry, double curvature,
+void save_embeddings_model(const std::filesystem::path& folder, const Space& space,
                            const artifact::Matrix& users, const artifact::Matrix& items);
 void save_popularity_model(const std::filesystem::path& folder, std::span<const float> item_scores);
 void save_item_item_model(const std::filesystem::path& folder, const artifact::Matrix& weights);

@@ -137,19 +137,17 @@ class ItemItemScorer final : public Scorer {
 
 }  // namespace
 
-std::unique_ptr<Scorer> make_embedding_scorer(Geometry geometry, double curvature, Floats users, Floats items,
+std::unique_ptr<Scorer> make_embedding_scorer(const Space& space, Floats users, Floats items,
                                               std::int64_t dim) {
   HYPERLLM_CHECK(dim >= 1 && std::ssize(users) % dim == 0 && std::ssize(items) % dim == 0,
                  ErrorCode::kInvalidArgument,
                  "embeddings of " + std::to_string(users.size()) + " and " + std::to_string(items.size()) +
                      " numbers are not rows of " + std::to_string(dim));
-  if (geometry == Geometry::kEuclidean) return std::make_unique<InnerProductScorer>(users, items, dim);
-  HYPERLLM_CHECK(
-      curvature > 0 && std::isfinite(curvature), ErrorCode::kInvalidArgument,
-      "curvature must be a positive number c (the space has curvature -c), got " + std::to_string(curvature));
-  if (geometry == Geometry::kPoincare) return std::make_unique<PoincareScorer>(users, items, dim, curvature);
-  return std::make_unique<InnerProductScorer>(users, items, dim, times(users, dim, curvature, -1.0),
-                                              times(items, dim, curvature, 1.0));
+  const double c = space.curvature.c;
+  if (space.geometry == Geometry::kEuclidean) return std::make_unique<InnerProductScorer>(users, items, dim);
+  if (space.geometry == Geometry::kPoincare) return std::make_unique<PoincareScorer>(users, items, dim, c);
+  return std::make_unique<InnerProductScorer>(users, items, dim, times(users, dim, c, -1.0),
+                                              times(items, dim, c, 1.0));
 }
 
 std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, std::int64_t num_users) {

@@ -9,10 +9,12 @@
 
 #include "hyperllm/data/csr.h"
 #include "hyperllm/kernels/topk.h"
+#include "hyperllm/manifold/space.h"
 
 namespace hyperllm::retrieval {
 
-enum class Geometry { kLorentz, kPoincare, kEuclidean };
+using manifold::Geometry;
+using manifold::Space;
 
 // Users and items whose score is the inner product of their rows; the items packed for the fused kernel.
 struct InnerProducts {
@@ -33,12 +35,11 @@ class Scorer {
 };
 
 // Row-major users x dim and items x dim; the spans must outlive the scorer. Lorentz takes space coordinates
-// (time rebuilt as sqrt(1/curvature + |x|^2)). Lorentz and Euclidean are inner products. The ball is not
+// (time rebuilt as sqrt(1/c + |x|^2)). Lorentz and Euclidean are inner products. The ball is not
 // taken to the hyperboloid: near the rim its float32 products would confuse neighbours that differences keep
 // apart.
-std::unique_ptr<Scorer> make_embedding_scorer(Geometry geometry, double curvature,
-                                              std::span<const float> users, std::span<const float> items,
-                                              std::int64_t dim);
+std::unique_ptr<Scorer> make_embedding_scorer(const Space& space, std::span<const float> users,
+                                              std::span<const float> items, std::int64_t dim);
 // One score an item, the same for everybody.
 std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, std::int64_t num_users);
 // Scores of user u = sum of rows weights[i] over his items in `history`; items x items, row-major, owned.

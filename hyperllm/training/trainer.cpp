@@ -41,13 +41,12 @@ std::string short_note(double loss, const Metrics& metrics) {
 
 class Run {
  public:
-  Run(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, const Sampler& sampler,
-      manifold::Curvature curvature, const data::Csr& train_items, const data::Csr& valid_items,
-      const TrainerOptions& options, const Context& context)
+  Run(frameworks::Framework& framework, optim::Optimizer& optimizer, const Sampler& sampler,
+      const data::Csr& train_items, const data::Csr& valid_items, const TrainerOptions& options,
+      const Context& context)
       : framework_(framework),
         optimizer_(optimizer),
         sampler_(sampler),
-        curvature_(curvature),
         train_items_(train_items),
         valid_items_(valid_items),
         options_(options),
@@ -120,7 +119,7 @@ class Run {
       plan.batch(step_, batch_);
       lap(outcome_.times.sampling);
       optimizer_.zero_grad();
-      const torch::Tensor loss = framework_.loss(batch_);
+      const torch::Tensor loss = framework_.loss(batch_, {true, options_.seed, epoch, step_});
       const double value = loss.item<double>();
       if (!std::isfinite(value)) fail_non_finite(epoch, step_);
       loss.backward();
@@ -162,8 +161,8 @@ class Run {
 
   void evaluate(std::int64_t epoch) {
     const Clock::time_point begin = Clock::now();
-    const Metrics metrics = rank_and_measure(framework_.representations(), curvature_, train_items_,
-                                             valid_items_, users_, &ranking_);
+    const frameworks::Representations points = framework_.representations();
+    const Metrics metrics = rank_and_measure(points, train_items_, valid_items_, users_, &ranking_);
     outcome_.times.evaluation += seconds_since(begin);
     ++outcome_.times.evaluations;
     const double score = score_of(metrics);
@@ -179,7 +178,7 @@ class Run {
     line["epoch"] = epoch;
     if (epoch > 0) line["loss"] = loss_;
     for (const auto& [name, value] : metrics) line[name] = value;
-    line["saturated"] = framework_.saturation();
+    line["saturated"] = points.saturated;
     append_file(options_.log, line.dump() + "\n");
     note_ = short_note(loss_, metrics);
   }
@@ -276,10 +275,9 @@ class Run {
     write_file(options_.log, kept);
   }
 
-  frameworks::HyperLlm& framework_;
+  frameworks::Framework& framework_;
   optim::Optimizer& optimizer_;
   const Sampler& sampler_;
-  manifold::Curvature curvature_;
   const data::Csr& train_items_;
   const data::Csr& valid_items_;
   const TrainerOptions& options_;
@@ -311,11 +309,11 @@ std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64
   return users;
 }
 
-Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
-                         const data::Csr& mask, const data::Csr& relevant,
-                         std::span<const std::int32_t> users, retrieval::RankingState* state) {
+Metrics rank_and_measure(const frameworks::Representations& representations, const data::Csr& mask,
+                         const data::Csr& relevant, std::span<const std::int32_t> users,
+                         retrieval::RankingState* state) {
   const auto scorer = retrieval::make_embedding_scorer(
-      retrieval::Geometry::kLorentz, curvature.c, manifold::const_floats(representations.users),
+      representations.space, manifold::const_floats(representations.users),
       manifold::const_floats(representations.items), representations.users.size(1));
   const data::Csr* masks[] = {&mask};
   const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20, state);
@@ -327,15 +325,15 @@ Metrics rank_and_measure(const frameworks::Representations& representations, man
   return metrics;
 }
 
-Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, const Sampler& sampler,
-              manifold::Curvature curvature, const data::Csr& train_items, const data::Csr& valid_items,
-              const TrainerOptions& options, const Context& context) {
+Outcome train(frameworks::Framework& framework, optim::Optimizer& optimizer, const Sampler& sampler,
+              const data::Csr& train_items, const data::Csr& valid_items, const TrainerOptions& options,
+              const Context& context) {
   HYPERLLM_CHECK(
       options.epochs >= 0 && options.patience >= 1 && options.eval_every >= 1 && options.eval_users >= 0,
       ErrorCode::kInvalidArgument,
       "training: expected epochs >= 0, patience >= 1, eval_every >= 1 and eval_users >= 0");
   const ReusedTensorMemory memory;
-  return Run(framework, optimizer, sampler, curvature, train_items, valid_items, options, context).go();
+  return Run(framework, optimizer, sampler, train_items, valid_items, options, context).go();
 }
 
 }  // namespace hyperllm::training

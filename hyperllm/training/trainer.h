@@ -11,7 +11,7 @@
 
 #include "hyperllm/base/progress.h"
 #include "hyperllm/data/csr.h"
-#include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/frameworks/framework.h"
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/retrieval/scorer.h"
 #include "hyperllm/training/sampler.h"
@@ -24,18 +24,18 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 // (0: all).
 std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64_t most, std::uint64_t seed);
 
-// Recall and NDCG at 10 and 20 of `users` on `relevant`, items of `mask` left out; by Lorentz distance.
-// `state`, kept from call to call with the same users, makes the next one faster and changes nothing.
-Metrics rank_and_measure(const frameworks::Representations& representations, manifold::Curvature curvature,
-                         const data::Csr& mask, const data::Csr& relevant,
-                         std::span<const std::int32_t> users, retrieval::RankingState* state = nullptr);
+// Recall and NDCG at 10 and 20 of `users` on `relevant`, items of `mask` left out, ranked as their space
+// says. `state`, kept from call to call with the same users, makes the next one faster and changes nothing.
+Metrics rank_and_measure(const frameworks::Representations& representations, const data::Csr& mask,
+                         const data::Csr& relevant, std::span<const std::int32_t> users,
+                         retrieval::RankingState* state = nullptr);
 
 struct TrainerOptions {
   std::int64_t epochs = 500;
   std::int64_t patience = 50;        // epochs without a better validation score before stopping
   std::int64_t eval_every = 1;       // epochs
   std::int64_t eval_users = 0;       // validate on so many users, the same ones each time; 0: all
-  std::uint64_t seed = 1;            // draws them
+  std::uint64_t seed = 1;            // draws them, and what a model draws in training
   double checkpoint_seconds = 30;    // 0: after every epoch
   bool resume = true;                // go on from `checkpoint` if it is there and of the same identity
   std::filesystem::path checkpoint;  // file
@@ -63,8 +63,8 @@ struct Outcome {
 // code). Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
 // after writing a checkpoint. A checkpoint of another identity is kept, with its log, under a name that ends
 // in .aside, and a warning says so.
-Outcome train(frameworks::HyperLlm& framework, optim::Optimizer& optimizer, const Sampler& sampler,
-              manifold::Curvature curvature, const data::Csr& train_items, const data::Csr& valid_items,
-              const TrainerOptions& options, const Context& context);
+Outcome train(frameworks::Framework& framework, optim::Optimizer& optimizer, const Sampler& sampler,
+              const data::Csr& train_items, const data::Csr& valid_items, const TrainerOptions& options,
+              const Context& context);
 
 }  // namespace hyperllm::training

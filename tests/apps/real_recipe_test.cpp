@@ -1,7 +1,9 @@
 // What runs again: the real stages on a made-up catalogue, each option and each input changed in turn.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -38,14 +40,15 @@ class RealRecipe : public hyperllm::test::FolderTest {
     for (const char* name : {"item.md", "user.md", "repair.md", "rules.tsv"})
       put(name, "text of " + std::string(name));
     const std::string at = folder_.string() + "/";
-    put("r.toml",
-        "name = 'r'\noutput = '" + at + "out,put'\n[prepare]\ninput = '" + at + "ratings.csv'\nitems = '" +
-            at + "items.jsonl'\n[extract]\nitem_prompt = '" + at + "item.md'\nuser_prompt = '" + at +
-            "user.md'\nrepair_prompt = '" + at + "repair.md'\ntag_rules = '" + at +
-            "rules.tsv'\n[embed]\ndimension = 6\n[train]\ndim = 4\nlayers = 1\nepochs = 3\nlr = 0.05\nobjective = 'softmax'\n"
-            "phase1_epochs = 1\nexperts = 2\nbatch_size = 256\n"
-            "[runs.a]\n[runs.b]\ninit_embeddings = '" +
-            at + "out,put/runs/a/phase1'\n[runs.popular]\nmodel = 'popular'\n");
+    put("r.toml", "name = 'r'\noutput = '" + at + "out,put'\n[prepare]\ninput = '" + at +
+                      "ratings.csv'\nitems = '" + at + "items.jsonl'\n[extract]\nitem_prompt = '" + at +
+                      "item.md'\nuser_prompt = '" + at + "user.md'\nrepair_prompt = '" + at +
+                      "repair.md'\ntag_rules = '" + at +
+                      "rules.tsv'\n[embed]\ndimension = 6\n[train]\ndim = 4\nlayers = 1\nepochs = 3\nlr = "
+                      "0.05\nobjective = 'softmax'\n"
+                      "phase1_epochs = 1\nexperts = 2\nbatch_size = 256\n"
+                      "[runs.a]\n[runs.b]\ninit_embeddings = '" +
+                      at + "out,put/runs/a/phase1'\n[runs.popular]\nmodel = 'popular'\n");
   }
 
   // The steps that ran, in order; not those that were up to date.
@@ -105,11 +108,12 @@ TEST_F(RealRecipe, OptionsThatAskForAnActionAct) {
   EXPECT_EQ(run({"extract.import_batch=answers.jsonl"}), (Names{"extract"})) << "catalog has no use for it";
 }
 
-// Another value that the field takes.
+// Another value that the field takes; "" if there is none.
 std::string another(const Field& field) {
   const std::string now = field_text(field);
   for (const std::string& choice : field.choices)
     if (choice != now) return choice;
+  if (!field.choices.empty()) return "";
   if (std::holds_alternative<bool*>(field.target)) return now == "true" ? "false" : "true";
   if (std::holds_alternative<std::int64_t*>(field.target)) {
     const auto value = std::stoll(now);
@@ -147,11 +151,39 @@ TEST_F(RealRecipe, EveryOptionCountsAsItsEffectSays) {
       const auto changed = call(stage);
       const FieldList fields = changed->fields();
       const Field& field = find_field(fields, known.name, "");
+      if (another(field).empty()) continue;
+      const FieldList counting = result_fields(fields);
+      const bool counts = std::any_of(counting.begin(), counting.end(),
+                                      [&](const Field& other) { return other.name == field.name; });
       assign_field(field, another(field));
+      if (field.effect == Effect::kResult && !counts) {  // of a model that is not this one
+        EXPECT_THROW(check_owners(fields), Error) << field.name;
+        continue;
+      }
       EXPECT_EQ(is_up_to_date(stage, *changed), field.effect == Effect::kHow)
           << stage << " " << field.name << "=" << field_text(field);
     }
   }
+}
+
+TEST_F(RealRecipe, AnOptionOfAnotherModelIsRefusedBeforeAnyWork) {
+  hyperllm::test::expect_error(
+      ErrorCode::kInvalidArgument,
+      {"train b: option 'ease_lambda' is of the model ease, and 'model' is hgcf", "leave it out"},
+      [&] { run({"runs.b.ease_lambda=7"}); });
+  EXPECT_FALSE(fs::exists(out("data")));
+  run();
+  std::ostringstream said;
+  const auto call = find_stage(all_stages(), "train").make();
+  const FieldList fields = call->fields();
+  for (const auto& [name, value] :
+       std::map<std::string, std::string>{{"dataset", out("data/r").string()},
+                                          {"output", out("runs/popular").string()},
+                                          {"model", "popular"},
+                                          {"ease_lambda", "7"}})
+    assign_field(find_field(fields, name, ""), value);
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"'ease_lambda' is of the model ease"},
+                               [&] { run_stage("train", *call, {}, said); });
 }
 
 TEST_F(RealRecipe, EveryFileThatAStageReadsCounts) {

@@ -95,6 +95,37 @@ TEST(Fields, NumbersOutOfTheirRangeAreRefusedWithTheRange) {
   EXPECT_EQ(range_text({}), "");
 }
 
+// Two models, of which one has an option of its own.
+struct Owned {
+  std::string model = "plain";
+  std::int64_t depth = 3;
+  bool quick = false;
+  FieldList fields() {
+    FieldList all = {{"model", &model, ""}, {"quick", &quick, "", Effect::kHow}, {"deep_layers", &depth, ""}};
+    all.back().owner = FieldOwner{"model", "deep", {"model"}, "3"};
+    return all;
+  }
+  std::vector<std::string> counting() {
+    std::vector<std::string> names;
+    for (const Field& field : result_fields(fields())) names.push_back(field.name);
+    return names;
+  }
+};
+
+TEST(Fields, AnOptionCountsWhereItsOwnerIsChosenAndIsRefusedElsewhere) {
+  Owned options;
+  check_fields(options.fields());
+  EXPECT_EQ(options.counting(), (std::vector<std::string>{"model"}));
+  options.depth = 4;
+  EXPECT_EQ(
+      message_of([&] { check_fields(options.fields()); }),
+      "option 'deep_layers' is of the model deep, and 'model' is plain; leave it out, or set 'model' to "
+      "deep");
+  options.model = "deep";
+  check_fields(options.fields());
+  EXPECT_EQ(options.counting(), (std::vector<std::string>{"model", "deep_layers"}));
+}
+
 TEST(Fields, EntriesOfAListMayHoldCommas) {
   std::vector<std::string> users;
   const Field field("users", &users, "");

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "hyperllm/models/model.h"
 #include "tests/support/planted_dataset.h"
 
 namespace hyperllm::frameworks {
@@ -15,6 +16,7 @@ using torch::Tensor;
 
 constexpr std::int64_t kUsers = 6, kItems = 8, kTags = 6, kDim = 4;
 constexpr double kC = 0.8;
+const models::Pass kPass{true, 1, 1, 0};
 
 // Squared Lorentz distance from the definition, in double, for rows of space coordinates.
 double squared_distance(const Tensor& points, std::int64_t a, const Tensor& others, std::int64_t b) {
@@ -30,11 +32,11 @@ double squared_distance(const Tensor& points, std::int64_t a, const Tensor& othe
   return distance * distance;
 }
 
-double hinge(const Tensor& h, const manifold::Triplets& triplets, double margin) {
+double hinge(const Tensor& h, const Pairs& triplets, double margin) {
   double sum = 0;
   for (std::int64_t i = 0; i < triplets.size(); ++i)
     sum += std::max(0.0, squared_distance(h, triplets.anchor[i], h, triplets.positive[i]) -
-                             squared_distance(h, triplets.anchor[i], h, triplets.negative[i]) + margin);
+                             squared_distance(h, triplets.anchor[i], h, triplets.candidates[i]) + margin);
   return sum;
 }
 
@@ -47,8 +49,7 @@ double log_loss(const Tensor& x, std::int64_t row, const Tensor& others, std::in
   return std::log(sum) + squared_distance(x, row, others, target) / tau;
 }
 
-double softmax(const Tensor& h, const manifold::Triplets& triplets, std::int64_t first, std::int64_t count,
-               double tau) {
+double softmax(const Tensor& h, const Pairs& triplets, std::int64_t first, std::int64_t count, double tau) {
   double sum = 0;
   for (std::int64_t i = 0; i < triplets.size(); ++i)
     sum += log_loss(h, triplets.anchor[i], h, first, count, triplets.positive[i], tau);
@@ -57,16 +58,10 @@ double softmax(const Tensor& h, const manifold::Triplets& triplets, std::int64_t
 
 class HyperLlmTest : public ::testing::Test {
  protected:
-  HyperLlmTest() {
-    options_.num_users = kUsers;
-    options_.num_items = kItems;
-    options_.margin = 1.1;
-    options_.softmax_tau = 0.7;
-  }
-
-  HyperLlm framework(std::optional<TagTask> task) const {
-    return HyperLlm(options_, backbone_, user_item_, make_table("ids", e_, Storage::kTangents, Curvature(kC)),
-                    std::move(task));
+  UserItemTask task() const { return {backbone_, user_item_, {kUsers, kItems}, objective_, 1.1}; }
+  HyperLlm framework(std::optional<TagTask> tags) const {
+    return HyperLlm(task(), nullptr, make_table("ids", e_, Storage::kTangents, Curvature(kC)),
+                    std::move(tags));
   }
   TagTask tag_task(double loss_weight, double contrast_weight) const {
     TagTask task;
@@ -79,7 +74,7 @@ class HyperLlmTest : public ::testing::Test {
     return task;
   }
   double loss(std::optional<TagTask> task) const {
-    return framework(std::move(task)).loss(batch_).item<double>();
+    return framework(std::move(task)).loss(batch_, kPass).item<double>();
   }
 
   double contrast() const {
@@ -97,24 +92,26 @@ class HyperLlmTest : public ::testing::Test {
       models::make_backbone("hgcf", {2, 1.5, Curvature(kC)});
   const Tensor e_ = uniform_tangents(kUsers + kItems, kDim, 0.4, Random(1, "ids"));
   const Tensor e_tag_ = uniform_tangents(kTags, kDim, 0.4, Random(1, "tags"));
-  const Tensor h_ = backbone_->encode(e_, user_item_);
-  const Tensor h_tag_ = backbone_->encode(torch::cat({e_.narrow(0, kUsers, kItems), e_tag_}), tag_graph_);
+  const Tensor h_ = backbone_->encode(e_, user_item_, {});
+  const Tensor h_tag_ = backbone_->encode(torch::cat({e_.narrow(0, kUsers, kItems), e_tag_}), tag_graph_, {});
   // Nodes of the user-item graph: users 0 to 5, items 6 to 13. Of the tag graph: items 0 to 7, tags 8 to 13.
   // Anchors in no order, and some more than once.
-  const Batch batch_ = {{{5, 0, 1, 0}, {13, 6, 9, 8}, {12, 7, 8, 10}},
-                        {{12, 11, 10, 12}, {0, 5, 1, 3}, {3, 2, 0, 6}},
-                        {{12, 8, 9, 8}, {9, 10, 12, 11}, {8, 12, 8, 13}}};
-  HyperLlmOptions options_;
+  const Batch batch_ = {{{{5, 0, 1, 0}, {13, 6, 9, 8}, {12, 7, 8, 10}},
+                         {{12, 11, 10, 12}, {0, 5, 1, 3}, {3, 2, 0, 6}},
+                         {{12, 8, 9, 8}, {9, 10, 12, 11}, {8, 12, 8, 13}}},
+                        {}};
+  const Pairs &user_item_pairs_ = batch_.pairs[0], &tag_item_ = batch_.pairs[1], &tag_tag_ = batch_.pairs[2];
+  std::shared_ptr<const Objective> objective_ = objectives::make_objective("hinge");
 };
 
 TEST_F(HyperLlmTest, WithoutTagsTheLossIsTheUserItemHinge) {
-  EXPECT_NEAR(loss(std::nullopt), hinge(h_, batch_.user_item, 1.1), 1e-4);
+  EXPECT_NEAR(loss(std::nullopt), hinge(h_, user_item_pairs_, 1.1), 1e-4);
 }
 
 // Equation (15), every part on its own from the definitions.
 TEST_F(HyperLlmTest, TheLossIsTheWeightedSumOfItsParts) {
-  const double user_item = hinge(h_, batch_.user_item, 1.1);
-  const double tag = hinge(h_tag_, batch_.tag_item, 0.6) + hinge(h_tag_, batch_.tag_tag, 0.6);
+  const double user_item = hinge(h_, user_item_pairs_, 1.1);
+  const double tag = hinge(h_tag_, tag_item_, 0.6) + hinge(h_tag_, tag_tag_, 0.6);
   EXPECT_GT(tag, 0.1);
   EXPECT_GT(contrast(), 0.1);
   for (const double loss_weight : {0.0, 1.0, 2.5})
@@ -125,10 +122,12 @@ TEST_F(HyperLlmTest, TheLossIsTheWeightedSumOfItsParts) {
 }
 
 TEST_F(HyperLlmTest, TheSoftmaxObjectiveIsTheLogSoftmaxOverAllItems) {
-  options_.objective = Objective::kSoftmax;
-  const double user_item = softmax(h_, batch_.user_item, kUsers, kItems, 0.7);
+  const std::shared_ptr<Objective> with_tau = objectives::make_objective("softmax");
+  assign_field(find_field(with_tau->fields(), "tau", "test"), "0.7");
+  objective_ = with_tau;
+  const double user_item = softmax(h_, user_item_pairs_, kUsers, kItems, 0.7);
   const double tag =
-      softmax(h_tag_, batch_.tag_item, 0, kItems, 0.7) + softmax(h_tag_, batch_.tag_tag, kItems, kTags, 0.7);
+      softmax(h_tag_, tag_item_, 0, kItems, 0.7) + softmax(h_tag_, tag_tag_, kItems, kTags, 0.7);
   EXPECT_NEAR(loss(std::nullopt), user_item, 2e-4);
   EXPECT_NEAR(loss(tag_task(1.5, 0.5)), user_item + 1.5 * tag + 0.5 * contrast(), 5e-4);
 }
@@ -138,9 +137,7 @@ TEST_F(HyperLlmTest, TheSoftmaxObjectiveIsTheLogSoftmaxOverAllItems) {
 TEST_F(HyperLlmTest, ASampledContrastIsRightOnAverage) {
   const auto value_and_gradients = [&](const std::vector<std::int32_t>& sample) {
     const HyperLlm with_tags = framework(tag_task(0, 1));
-    Batch batch;
-    batch.contrast_rows = sample;
-    const Tensor loss = with_tags.loss(batch);
+    const Tensor loss = with_tags.loss({{{}, {}, {}}, {sample}}, kPass);
     loss.backward();
     std::vector<Tensor> all = {loss.detach()};
     for (const auto& parameter : with_tags.parameters())
@@ -168,7 +165,7 @@ TEST_F(HyperLlmTest, ASampledContrastIsRightOnAverage) {
 TEST_F(HyperLlmTest, TheItemsOfBothGraphsAreTheSameParameters) {
   const HyperLlm with_tags = framework(tag_task(1, 0.1));
   ASSERT_EQ(with_tags.parameters().size(), 2u);
-  with_tags.loss({{}, batch_.tag_item, batch_.tag_tag}).backward();
+  with_tags.loss({{{}, tag_item_, tag_tag_}, {}}, kPass).backward();
   const Tensor gradient = with_tags.parameters()[0].value.grad();
   EXPECT_GT(gradient.narrow(0, kUsers, kItems).abs().sum().item<float>(), 0) << "tags teach the items";
   EXPECT_GT(with_tags.parameters()[1].value.grad().abs().sum().item<float>(), 0);
@@ -178,8 +175,7 @@ TEST_F(HyperLlmTest, PhaseOneTrainsTheMixtureAndNothingElse) {
   const Tensor semantic = uniform_tangents(kUsers + kItems, 5, 1, Random(1, "semantic"));
   for (const bool tune : {false, true}) {
     const Tensor before = semantic.clone();
-    HyperLlm phase1(options_, backbone_, user_item_,
-                    make_moe(semantic, {3, kDim, tune}, Random(1, "experts")), std::nullopt);
+    HyperLlm phase1(task(), nullptr, make_moe(semantic, {3, kDim, tune}, Random(1, "experts")), std::nullopt);
     std::vector<Tensor> start;
     for (const auto& parameter : phase1.parameters()) start.push_back(parameter.value.detach().clone());
     optim::OptimizerOptions options;
@@ -187,7 +183,7 @@ TEST_F(HyperLlmTest, PhaseOneTrainsTheMixtureAndNothingElse) {
     const auto optimizer = optim::make_optimizer(phase1.parameters(), options);
     for (int step = 0; step < 3; ++step) {
       optimizer->zero_grad();
-      phase1.loss(batch_).backward();
+      phase1.loss(batch_, kPass).backward();
       optimizer->step();
     }
     const auto parameters = phase1.parameters();
@@ -208,9 +204,10 @@ TEST_F(HyperLlmTest, RepresentationsAndTangentsAreThoseOfTheTable) {
 
 TEST_F(HyperLlmTest, SaturationCountsTheNodesOnTheCap) {
   const auto share = [&](double scale) {
-    return HyperLlm(options_, backbone_, user_item_,
-                    make_table("ids", e_ * scale, Storage::kTangents, Curvature(kC)), std::nullopt)
-        .saturation();
+    return HyperLlm(task(), nullptr, make_table("ids", e_ * scale, Storage::kTangents, Curvature(kC)),
+                    std::nullopt)
+        .representations()
+        .saturated;
   };
   EXPECT_EQ(share(1e-3), 0);
   EXPECT_EQ(share(1e4), 1);

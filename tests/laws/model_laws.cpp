@@ -1,5 +1,6 @@
 #include "tests/laws/model_laws.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
@@ -7,9 +8,10 @@
 #include "hyperllm/base/files.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/popularity.h"
-#include "hyperllm/frameworks/embeddings.h"
+#include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
-#include "hyperllm/models/backbone.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/retrieval/model_files.h"
 #include "tests/support/planted_dataset.h"
 
@@ -50,8 +52,9 @@ std::vector<double> losses(const fs::path& log) {
   return out;
 }
 
-fs::path log_of(const fs::path& run, const TrainOptions& options) {
-  return run / (options.variant == "only_semantic" ? "phase1.metrics.jsonl" : "metrics.jsonl");
+fs::path log_of(const fs::path& run) {
+  const fs::path last = run / "metrics.jsonl";  // of phase 2, where there is one
+  return fs::exists(last) ? last : run / "phase1.metrics.jsonl";
 }
 
 std::string files_of(const fs::path& run) {
@@ -81,16 +84,19 @@ TrainOptions LawBench::options(const std::string& backbone, const std::string& v
   options.dataset = dataset;
   options.output = folder / "run";
   options.model = backbone;
-  options.variant = variant;
+  options.set("variant", variant);
   options.embeddings = "planted";
   options.dim = 6;
   options.layers = 2;
-  options.experts = 2;
+  options.set("experts", "2");
   options.batch_size = 64;
-  options.margin = options.phase1_margin = 3;
-  options.epochs = options.phase1_epochs = 60;
-  options.lr = options.phase1_lr = 0.001;
-  options.tag_loss_weight = 0.3;
+  options.margin = 3;
+  options.set("phase1_margin", "3");
+  options.epochs = 60;
+  options.set("phase1_epochs", "60");
+  options.lr = 0.001;
+  options.set("phase1_lr", "0.001");
+  options.set("tag_loss_weight", "0.3");
   options.checkpoint_seconds = 1e9;
   return options;
 }
@@ -117,13 +123,15 @@ std::string learns(const LawBench& bench, TrainOptions options) {
 std::string loss_falls(const LawBench& bench, TrainOptions options) {
   // The first epoch may already have learnt most: the start is an epoch whose steps have no length.
   TrainOptions still = options;
-  still.epochs = still.phase1_epochs = 1;
-  still.lr = still.phase1_lr = 1e-12;
+  still.epochs = 1;
+  still.set("phase1_epochs", "1");
+  still.lr = 1e-12;
+  still.set("phase1_lr", "1e-12");
   train_in(bench.folder / "still", still);
-  const double first = losses(log_of(bench.folder / "still", still)).at(0);
+  const double first = losses(log_of(bench.folder / "still")).at(0);
   const fs::path run = bench.folder / "loss";
   train_in(run, options);
-  const std::vector<double> loss = losses(log_of(run, options));
+  const std::vector<double> loss = losses(log_of(run));
   if (loss.size() < 10) return "only " + std::to_string(loss.size()) + " losses logged";
   const double last = std::accumulate(loss.end() - 5, loss.end(), 0.0) / 5;
   return last < 0.9 * first && last >= 0
@@ -132,7 +140,8 @@ std::string loss_falls(const LawBench& bench, TrainOptions options) {
 }
 
 std::string same_bytes(const LawBench& bench, TrainOptions options) {
-  options.epochs = options.phase1_epochs = 4;
+  options.epochs = 4;
+  options.set("phase1_epochs", "4");
   const fs::path one = bench.folder / "one", again = bench.folder / "again", two = bench.folder / "two";
   train_in(one, options, 1);
   train_in(again, options, 1);
@@ -140,7 +149,7 @@ std::string same_bytes(const LawBench& bench, TrainOptions options) {
   if (files_of(one) != files_of(again)) return "two runs with one seed differ";
   if (files_of(one) != files_of(two)) return "one and two threads differ";
   for (const fs::path& run : {again, two})
-    if (losses(log_of(one, options)) != losses(log_of(run, options))) return "the losses differ";
+    if (losses(log_of(one)) != losses(log_of(run))) return "the losses differ";
   options.seed = 2;
   train_in(again, options, 1);
   return files_of(one) != files_of(again) ? "" : "the seed changes nothing";
@@ -148,7 +157,8 @@ std::string same_bytes(const LawBench& bench, TrainOptions options) {
 
 std::string saved_model_ranks_the_same(const LawBench& bench, TrainOptions options) {
   const fs::path run = bench.folder / "saved";
-  options.epochs = options.phase1_epochs = 5;
+  options.epochs = 5;
+  options.set("phase1_epochs", "5");
   train_in(run, options);
   const data::Dataset data = data::load_dataset(bench.dataset);
   const data::Csr train = data.train_csr();
@@ -170,35 +180,143 @@ std::string saved_model_ranks_the_same(const LawBench& bench, TrainOptions optio
   return "";
 }
 
+std::string saved_in_the_validated_space(const LawBench& bench, TrainOptions options) {
+  const fs::path run = bench.folder / "space";
+  options.epochs = 2;
+  options.set("phase1_epochs", "2");
+  train_in(run, options);
+  const models::Space space = models::make_backbone(options.model, {options.layers, options.max_radius,
+                                                                    manifold::Curvature(options.curvature)})
+                                  ->space();
+  const json saved = json::parse(read_file(run / "model" / "model.json"));
+  const char* const kNames[] = {"lorentz", "poincare", "euclidean"};
+  if (saved.at("geometry") != kNames[static_cast<int>(space.geometry)]) return "saved as " + saved.dump();
+  if (space.geometry != models::Geometry::kEuclidean && saved.at("curvature") != space.curvature.c)
+    return "of curvature " + std::to_string(space.curvature.c) + ", saved as " + saved.dump();
+  return saved_model_ranks_the_same(bench, options);
+}
+
 std::string uses_the_graph(const std::string& backbone) {
   const auto model = models::make_backbone(backbone, {2, 1.5, manifold::Curvature(1)});
   const torch::Tensor tangents = frameworks::uniform_tangents(8, 3, 0.2, Random(1, "tangents"));
   torch::Tensor moved = tangents.clone();
   moved[4] += 0.3;  // item 0, whom user 0 knows
-  const torch::Tensor before = model->encode(tangents, two_islands()),
-                      after = model->encode(moved, two_islands());
-  return torch::allclose(before[0], after[0], 1e-4, 1e-5) ? "a user does not feel his item" : "";
+  const torch::Tensor before = model->encode(tangents, two_islands(), {}),
+                      after = model->encode(moved, two_islands(), {});
+  if (torch::allclose(before[0], after[0], 1e-4, 1e-5)) return "a user does not feel his item";
+  for (const std::int64_t node : {2, 3, 6, 7})
+    if (!torch::allclose(before[node], after[node], 1e-6, 1e-7))
+      return "node " + std::to_string(node) + " feels the other island";
+  return "";
 }
 
 std::string stays_finite(const std::string& backbone) {
-  const manifold::Triplets triplets{{0, 1, 2}, {4, 5, 6}, {6, 7, 4}};
-  for (const double max_radius : {1.5, 8.0})
-    for (const double scale : {0.0, 1e-20, 1e-3, 1.0, 1e3, 1e15}) {
-      const auto model = models::make_backbone(backbone, {3, max_radius, manifold::Curvature(1)});
-      torch::Tensor tangents = (frameworks::uniform_tangents(8, 3, 1, Random(1, "tangents")) * scale)
-                                   .detach()
-                                   .requires_grad_(true);
-      const torch::Tensor points = model->encode(tangents, two_islands());
-      const std::string where = " at scale " + std::to_string(scale) + ", cap " + std::to_string(max_radius);
-      if (points.sizes() != tangents.sizes()) return "points have another shape" + where;
-      if (!finite(points)) return "points are not finite" + where;
-      const torch::Tensor loss = model->ranking_loss(points, triplets, 1);
-      if (loss.dim() != 0 || !finite(loss)) return "the loss is not a finite number" + where;
+  const objectives::Pairs pairs{{0, 1, 2}, {4, 5, 6}, {6, 7, 4}};
+  const objectives::Task task{pairs, {4, 4}};
+  for (const std::string& name : objectives::objectives().names())
+    for (const double max_radius : {1.5, 8.0})
+      for (const double scale : {0.0, 1e-20, 1e-3, 1.0, 1e3, 1e15}) {
+        const auto model = models::make_backbone(backbone, {3, max_radius, manifold::Curvature(1)});
+        torch::Tensor tangents = (frameworks::uniform_tangents(8, 3, 1, Random(1, "tangents")) * scale)
+                                     .detach()
+                                     .requires_grad_(true);
+        const torch::Tensor points = model->encode(tangents, two_islands(), {true, 1, 1, 0});
+        const std::string where =
+            " at scale " + std::to_string(scale) + ", cap " + std::to_string(max_radius) + ", " + name;
+        if (points.sizes() != tangents.sizes()) return "points have another shape" + where;
+        if (!finite(points)) return "points are not finite" + where;
+        const torch::Tensor loss =
+            objectives::make_objective(name)->loss(points, {&task, 1}, 1, model->space());
+        if (loss.dim() != 0 || !finite(loss)) return "the loss is not a finite number" + where;
+        loss.backward();
+        if (!tangents.grad().defined() || !finite(tangents.grad()))
+          return "the gradient is not finite" + where;
+        const double share = models::saturation(points.detach(), model->space(), model->cap());
+        if (!(share >= 0 && share <= 1)) return "saturation is no share" + where;
+      }
+  return "";
+}
+
+std::string same_pass_same_bytes(const std::string& backbone) {
+  const auto model = models::make_backbone(backbone, {2, 1.5, manifold::Curvature(1)});
+  const torch::Tensor tangents = frameworks::uniform_tangents(8, 3, 0.2, Random(1, "tangents"));
+  const torch::NoGradGuard no_grad;
+  const auto encode = [&](const models::Pass& pass) { return model->encode(tangents, two_islands(), pass); };
+  const torch::Tensor evaluated = encode({});
+  if (!torch::equal(evaluated, encode({false, 7, 3, 5})))
+    return "an evaluation depends on seed, epoch or step";
+  bool draws = false, anew = false;
+  torch::Tensor previous;
+  for (std::int64_t step = 0; step < 20; ++step) {
+    const models::Pass pass{true, 1, 1, step};
+    const torch::Tensor points = encode(pass);
+    encode({true, 2, 9, step});
+    if (!torch::equal(points, encode(pass))) return "equal passes differ";
+    draws = draws || !torch::equal(points, evaluated);
+    anew = anew || (previous.defined() && !torch::equal(points, previous));
+    previous = points;
+  }
+  if (draws && !anew) return "all steps draw the same";
+  return torch::equal(evaluated, encode({})) ? "" : "training passes change an evaluation";
+}
+
+std::unique_ptr<frameworks::Framework> base_framework(
+    std::shared_ptr<const models::Backbone> backbone,
+    std::shared_ptr<const frameworks::Objective> objective) {
+  const manifold::Curvature curvature = backbone->space().curvature;
+  return std::make_unique<frameworks::HyperLlm>(
+      frameworks::UserItemTask{std::move(backbone), two_islands(), {4, 4}, std::move(objective)}, nullptr,
+      frameworks::make_table("ids", frameworks::uniform_tangents(8, 3, 0.2, Random(1, "tangents")),
+                             frameworks::Storage::kTangents, curvature),
+      std::nullopt);
+}
+
+namespace {
+
+// HGCF with a loss of its own.
+class Pulled : public models::Backbone {
+ public:
+  explicit Pulled(double weight) : weight_(weight) {}
+  models::Space space() const override { return hgcf_->space(); }
+  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph,
+                       const models::Pass& pass) const override {
+    return hgcf_->encode(tangents, graph, pass);
+  }
+  torch::Tensor auxiliary_loss(const models::Encoded& encoded, const models::Pass&) const override {
+    if (weight_ == 0) return {};
+    // What is given must be what it says.
+    if (encoded.nodes.users != 4 || encoded.nodes.items != 4 || encoded.pairs.size() != 3 ||
+        !torch::equal(encoded.points, encode(encoded.tangents, encoded.graph, {})))
+      return torch::full({}, NAN, torch::kDouble);
+    return weight_ * (encoded.points.square().sum() + encoded.tangents.sum()).to(torch::kDouble);
+  }
+
+ private:
+  double weight_;
+  std::unique_ptr<models::Backbone> hgcf_ = models::make_backbone("hgcf", {2, 1.5, manifold::Curvature(1)});
+};
+
+}  // namespace
+
+std::string auxiliary_loss_counts(const FrameworkOf& make) {
+  const frameworks::Batch batch{{{{0, 1, 2}, {4, 5, 6}, {6, 7, 4}}}, {}};
+  for (const std::string& name : objectives::objectives().names()) {
+    const auto of = [&](double weight) {
+      const auto framework = make(std::make_shared<Pulled>(weight), objectives::make_objective(name));
+      const torch::Tensor loss = framework->loss(batch, {true, 1, 1, 0});
       loss.backward();
-      if (!tangents.grad().defined() || !finite(tangents.grad())) return "the gradient is not finite" + where;
-      const double share = model->saturation(points.detach());
-      if (!(share >= 0 && share <= 1)) return "saturation is no share" + where;
-    }
+      return std::pair(loss.item<double>(), framework->parameters().at(0).leaf().grad().clone());
+    };
+    const auto without = of(0), once = of(1), thrice = of(3);
+    const double value = once.first - without.first;
+    if (!(std::abs(value) > 1e-3)) return "its value does not count under " + name;
+    if (!(std::abs(thrice.first - without.first - 3 * value) < 1e-4))
+      return "its weight is lost under " + name;
+    const torch::Tensor gradient = once.second - without.second;
+    if (!(gradient.abs().max().item<double>() > 1e-3)) return "its gradient does not count under " + name;
+    if (!torch::allclose(thrice.second - without.second, 3 * gradient, 1e-3, 1e-4))
+      return "its gradient loses its weight under " + name;
+  }
   return "";
 }
 

@@ -3,8 +3,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
 
+#include "hyperllm/frameworks/framework.h"
+#include "hyperllm/models/backbone.h"
 #include "hyperllm/stages/train/run.h"
 
 namespace hyperllm::test {
@@ -27,9 +31,26 @@ std::string same_bytes(const LawBench& bench, stages::train::TrainOptions option
 // What was saved ranks as what was trained did: validation metrics agree to the last bit, and a user ranked
 // alone gets what he gets among others.
 std::string saved_model_ranks_the_same(const LawBench& bench, stages::train::TrainOptions options);
-// Untrained representations are finite points of the right shape, depend on the neighbours in the graph, and
-// give finite gradients, also from extreme tangents.
+// The saved model names the geometry and the curvature in which the backbone was validated.
+std::string saved_in_the_validated_space(const LawBench& bench, stages::train::TrainOptions options);
+// Untrained representations depend on the neighbours in the graph, and on nothing that no path leads to. (A
+// model that centres all nodes by their common mean breaks the second by intent, and must say so where it is
+// tested.)
 std::string uses_the_graph(const std::string& backbone);
+// They are finite points of the right shape, and give finite gradients, also from extreme tangents.
 std::string stays_finite(const std::string& backbone);
+// A pass is a function of what it is given: equal passes give equal bytes, whatever was computed before. In
+// evaluation, seed, epoch and step count for nothing; a model that draws in training draws anew in another
+// step.
+std::string same_pass_same_bytes(const std::string& backbone);
+
+// A framework around a backbone for the user-item graph of four users and four items.
+using FrameworkOf = std::function<std::unique_ptr<frameworks::Framework>(
+    std::shared_ptr<const models::Backbone>, std::shared_ptr<const frameworks::Objective>)>;
+// HyperLLM's Base on that graph, untrained.
+std::unique_ptr<frameworks::Framework> base_framework(std::shared_ptr<const models::Backbone> backbone,
+                                                      std::shared_ptr<const frameworks::Objective> objective);
+// A backbone's auxiliary loss counts in value and gradient, under every objective.
+std::string auxiliary_loss_counts(const FrameworkOf& make);
 
 }  // namespace hyperllm::test

@@ -2,64 +2,112 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "examples/mean_layers.h"
-#include "hyperllm/models/backbone.h"
 #include "hyperllm/models/hgcf.h"
+#include "tests/laws/planted_backbones.h"
 #include "tests/support/folder.h"
 
 namespace hyperllm::test {
 namespace {
 
 using models::Backbone;
-using models::BackboneOptions;
 
 // Planted faults: HGCF but for one thing.
 class Faulty : public Backbone {
  public:
   explicit Faulty(const BackboneOptions& options) : hgcf_(models::make_hgcf(options)), options_(options) {}
-  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph) const override {
-    return hgcf_->encode(tangents, graph);
+  Space space() const override { return hgcf_->space(); }
+  double cap() const override { return hgcf_->cap(); }
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass& pass) const override {
+    return hgcf_->encode(tangents, graph, pass);
   }
-  torch::Tensor ranking_loss(const torch::Tensor& points, const manifold::Triplets& triplets,
-                             double margin) const override {
-    return hgcf_->ranking_loss(points, triplets, margin);
-  }
-  double saturation(const torch::Tensor& points) const override { return hgcf_->saturation(points); }
-  manifold::Curvature curvature() const override { return hgcf_->curvature(); }
 
  protected:
   std::unique_ptr<Backbone> hgcf_;
   BackboneOptions options_;
 };
 
-struct WrongSign : Faulty {
-  using Faulty::Faulty;
-  torch::Tensor ranking_loss(const torch::Tensor& points, const manifold::Triplets& triplets,
-                             double margin) const override {
-    return hgcf_->ranking_loss(points, {triplets.anchor, triplets.negative, triplets.positive}, margin);
+struct WrongSign : objectives::Objective {
+  std::int64_t candidates() const override { return 1; }
+  std::string optimizer() const override { return "rsgd"; }
+  Tensor loss(const Tensor& points, std::span<const objectives::Task> tasks, double margin,
+              const Space& space) const override {
+    const objectives::Pairs& pairs = tasks[0].pairs;
+    const objectives::Pairs swapped{pairs.anchor, pairs.candidates, pairs.positive};
+    const objectives::Task task{swapped, tasks[0].competitors};
+    return objectives::make_objective("hinge")->loss(points, {&task, 1}, margin, space);
   }
 };
 
 struct IgnoresTheGraph : Faulty {
   using Faulty::Faulty;
-  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr&) const override {
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr&, const Pass&) const override {
     return manifold::expmap0_rows(tangents, options_.curvature, options_.max_radius);
+  }
+};
+
+struct AveragesAllNodes : Faulty {
+  using Faulty::Faulty;
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass& pass) const override {
+    return hgcf_->encode(tangents + tangents.mean(0, true), graph, pass);
   }
 };
 
 struct NoCap : Faulty {
   using Faulty::Faulty;
-  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph) const override {
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass&) const override {
     return torch::sinh(graph::propagate_sum(graph, tangents, options_.layers));
   }
 };
 
 struct Forgetful : Faulty {  // ranks by other points each time it is asked
   using Faulty::Faulty;
-  torch::Tensor encode(const torch::Tensor& tangents, const graph::GraphPtr& graph) const override {
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass& pass) const override {
     static int calls = 0;
-    return hgcf_->encode(tangents, graph) * (1 + 0.01 * ++calls);
+    return hgcf_->encode(tangents, graph, pass) * (1 + 0.01 * ++calls);
   }
+};
+
+// Drops nodes by a stream of its own.
+template <typename StreamOf>
+struct Dropping : Faulty {
+  using Faulty::Faulty;
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass& pass) const override {
+    Random random = StreamOf()(pass);
+    Tensor mask = torch::empty({tangents.size(0), 1});
+    for (float& row : manifold::floats(mask)) row = random.uniform() < 0.5 ? 0.0F : 1.0F;
+    return hgcf_->encode(pass.training ? tangents * mask : tangents, graph, pass);
+  }
+};
+struct OfSeedAlone {
+  Random operator()(const Pass& pass) const { return Random(pass.seed, "mask"); }
+};
+struct OfNobody {
+  Random operator()(const Pass&) const {
+    static std::uint64_t calls = 0;
+    return Random(++calls, "mask");
+  }
+};
+
+struct DropsInEvaluation : Faulty {
+  using Faulty::Faulty;
+  Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass& pass) const override {
+    return hgcf_->encode(tangents * pass.random("scale").uniform(0.5, 1), graph, pass);
+  }
+};
+
+struct ChangesSpace : Faulty {  // validated in one, saved in another
+  using Faulty::Faulty;
+  Space space() const override { return {Geometry::kLorentz, manifold::Curvature(++calls_ > 2 ? 0.3 : 1)}; }
+  mutable int calls_ = 0;
+};
+
+// No fault: a curvature of its own, whatever the option says.
+struct OwnCurvature : Faulty {
+  explicit OwnCurvature(BackboneOptions options)
+      : Faulty((options.curvature = manifold::Curvature(0.4), options)) {}
 };
 
 template <typename T>
@@ -69,8 +117,14 @@ models::BackboneFactory factory() {
 
 // The built-in backbones, and the example that shows how to add one.
 std::vector<std::string> backbones() {
-  models::register_backbone("mean_layers", examples::make_mean_layers);
-  return models::backbone_names();
+  models::add_backbone("mean_layers", "mean over the layers", examples::make_mean_layers);
+  return {"hgcf", "mean_layers"};
+}
+
+// Of other geometries, with weights, options and losses of their own.
+std::vector<std::string> planted() {
+  add_planted_backbones();
+  return {"ball", "flat", "gated"};
 }
 
 class ModelLaws : public FolderTest,
@@ -97,6 +151,17 @@ TEST_P(ModelLaws, SavedModelRanksTheSame) {
   const LawBench bench(folder_);
   EXPECT_EQ(saved_model_ranks_the_same(bench, options(bench)), "");
 }
+TEST_P(ModelLaws, SavedInTheValidatedSpace) {
+  const LawBench bench(folder_);
+  EXPECT_EQ(saved_in_the_validated_space(bench, options(bench)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Planted, ModelLaws,
+                         ::testing::Combine(::testing::ValuesIn(planted()),
+                                            ::testing::Values("base", "hyperllm", "without_meta")),
+                         [](const auto& the) {
+                           return std::get<0>(the.param) + "_" + std::get<1>(the.param);
+                         });
 
 INSTANTIATE_TEST_SUITE_P(
     All, ModelLaws,
@@ -109,24 +174,74 @@ class BackboneLaws : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(BackboneLaws, UsesTheGraph) { EXPECT_EQ(uses_the_graph(GetParam()), ""); }
 TEST_P(BackboneLaws, StaysFinite) { EXPECT_EQ(stays_finite(GetParam()), ""); }
+TEST_P(BackboneLaws, SamePassSameBytes) { EXPECT_EQ(same_pass_same_bytes(GetParam()), ""); }
+
+INSTANTIATE_TEST_SUITE_P(Planted, BackboneLaws, ::testing::ValuesIn(planted()),
+                         [](const auto& the) { return the.param; });
 
 INSTANTIATE_TEST_SUITE_P(All, BackboneLaws, ::testing::ValuesIn(backbones()),
                          [](const auto& the) { return the.param; });
 
 class PlantedFault : public FolderTest {
  protected:
-  void plant(models::BackboneFactory make) { models::register_backbone("faulty", std::move(make)); }
+  void plant(models::BackboneFactory make) { models::add_backbone("faulty", "test", std::move(make)); }
 };
 
 TEST_F(PlantedFault, AWrongSignIsCaught) {
-  plant(factory<WrongSign>());
+  objectives::objectives().add("wrong_sign", "test", WrongSign());
   const LawBench bench(folder_);
-  EXPECT_NE(learns(bench, bench.options("faulty", "base")), "");
+  auto options = bench.options("hgcf", "base");
+  options.objective = "wrong_sign";
+  EXPECT_NE(learns(bench, options), "");
 }
 
 TEST_F(PlantedFault, IgnoringTheGraphIsCaught) {
   plant(factory<IgnoresTheGraph>());
   EXPECT_NE(uses_the_graph("faulty"), "");
+}
+
+TEST_F(PlantedFault, AveragingAllNodesIsCaught) {
+  plant(factory<AveragesAllNodes>());
+  EXPECT_EQ(uses_the_graph("faulty"), "node 2 feels the other island");
+}
+
+TEST_F(PlantedFault, RandomnessThatIsNotOfThePassIsCaught) {
+  plant(factory<Dropping<OfSeedAlone>>());
+  EXPECT_EQ(same_pass_same_bytes("faulty"), "all steps draw the same");
+  plant(factory<Dropping<OfNobody>>());
+  EXPECT_EQ(same_pass_same_bytes("faulty"), "equal passes differ");
+  plant(factory<DropsInEvaluation>());
+  EXPECT_EQ(same_pass_same_bytes("faulty"), "an evaluation depends on seed, epoch or step");
+}
+
+TEST_F(PlantedFault, AnotherSpaceForTheSavedModelIsCaught) {
+  const LawBench bench(folder_);
+  plant(factory<OwnCurvature>());
+  EXPECT_EQ(saved_in_the_validated_space(bench, bench.options("faulty", "base")), "");
+  plant(factory<ChangesSpace>());
+  EXPECT_NE(saved_in_the_validated_space(bench, bench.options("faulty", "base")), "");
+}
+
+TEST(Frameworks, AnAuxiliaryLossCountsUnderEveryObjective) {
+  EXPECT_EQ(auxiliary_loss_counts(base_framework), "");
+}
+
+TEST_F(PlantedFault, AnAuxiliaryLossThatOneObjectiveForgetsIsCaught) {
+  // As it was once: nothing of the backbone's own under an objective over all items.
+  struct Silent final : Faulty {
+    explicit Silent(std::shared_ptr<const Backbone> of)
+        : Faulty(BackboneOptions{2, 1.5, {}}), of_(std::move(of)) {}
+    Tensor encode(const Tensor& tangents, const graph::GraphPtr& graph, const Pass& pass) const override {
+      return of_->encode(tangents, graph, pass);
+    }
+    std::shared_ptr<const Backbone> of_;
+  };
+  const auto forgetful = [](std::shared_ptr<const Backbone> backbone,
+                            std::shared_ptr<const frameworks::Objective> objective) {
+    if (objective->meets_all_competitors()) backbone = std::make_shared<Silent>(std::move(backbone));
+    return base_framework(std::move(backbone), std::move(objective));
+  };
+  EXPECT_EQ(auxiliary_loss_counts(forgetful), "its value does not count under softmax");
 }
 
 TEST_F(PlantedFault, AMissingCapIsCaught) {
@@ -146,6 +261,60 @@ TEST_F(PlantedFault, NoTrainingIsCaught) {
   options.lr = 1e-12;
   EXPECT_NE(learns(bench, options), "");
   EXPECT_NE(loss_falls(bench, options), "");
+}
+
+// A backbone's own options are options of `train`: by themselves, under its name, and only where it is
+// chosen.
+class OwnOptionsOf : public FolderTest {
+ protected:
+  static std::vector<std::string> names(const FieldList& fields) {
+    std::vector<std::string> names;
+    for (const Field& field : fields) names.push_back(field.name);
+    return names;
+  }
+  static bool has(const std::vector<std::string>& names, const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+};
+
+TEST_F(OwnOptionsOf, ABackboneCountOnlyForIt) {
+  add_planted_backbones();
+  const LawBench bench(folder_);
+  auto gated = bench.options("gated", "base"), hgcf = bench.options("hgcf", "base");
+  EXPECT_TRUE(has(names(hgcf.fields()), "gated_penalty"));
+  EXPECT_FALSE(has(names(result_fields(hgcf.fields())), "gated_penalty"));
+  EXPECT_TRUE(has(names(result_fields(gated.fields())), "gated_penalty"));
+  EXPECT_FALSE(has(names(result_fields(gated.fields())), "ease_lambda"));
+  gated.set("gated_penalty", "2");
+  gated.validate();
+  hgcf.set("gated_penalty", "0.01");  // as if it had not been given
+  hgcf.validate();
+  hgcf.set("gated_penalty", "2");
+  expect_error(ErrorCode::kInvalidArgument,
+               {"'gated_penalty' is of the model gated", "'model' is hgcf", "leave it out"},
+               [&] { hgcf.validate(); });
+  const auto copy = hgcf;  // a value: changes do not reach the original
+  hgcf.set("gated_penalty", "0.01");
+  EXPECT_THROW(copy.validate(), Error);
+  hgcf.validate();
+  expect_error(ErrorCode::kInvalidArgument, {"gated_penalty", "0 to 100"},
+               [&] { gated.set("gated_penalty", "-1"); });
+}
+
+TEST_F(OwnOptionsOf, ABackboneReachIt) {
+  add_planted_backbones();
+  const LawBench bench(folder_);
+  const auto trained = [&](const char* penalty) {
+    auto options = bench.options("gated", "base");
+    options.epochs = 3;
+    options.output = bench.folder / (std::string("penalty ") + penalty);
+    options.set("gated_penalty", penalty);
+    stages::train::run(options, {});
+    return read_file(options.output / "model" / "users.npy") +
+           read_file(options.output / "checkpoint.safetensors").substr(0, 2000);
+  };
+  EXPECT_NE(trained("0"), trained("5"));
+  EXPECT_NE(trained("5").find("parameter/gated.gate"), std::string::npos) << "its weights are kept";
 }
 
 }  // namespace

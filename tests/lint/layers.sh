@@ -6,7 +6,7 @@ set -eu
 cd "$1"
 find hyperllm -name '*.h' -o -name '*.cpp' | sort | xargs awk '
   BEGIN {
-    torch["manifold"] = torch["graph"] = torch["optim"] = torch["models"] = torch["frameworks"] = 1
+    torch["manifold"] = torch["graph"] = torch["optim"] = torch["objectives"] = torch["models"] = torch["frameworks"] = 1
     torch["training"] = torch["stages/train"] = torch["stages/bench"] = 1
     while ((getline line < "hyperllm/CMakeLists.txt") > 0) {
       if (line ~ /^foreach\(folder /) inside = 1

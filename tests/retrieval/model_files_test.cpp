@@ -33,9 +33,10 @@ class ModelFiles : public test::FolderTest {
 
 TEST_F(ModelFiles, EveryGeometryComesBackAsItWas) {
   for (const Geometry geometry : {Geometry::kLorentz, Geometry::kPoincare, Geometry::kEuclidean}) {
-    save_embeddings_model(folder_, geometry, 1.5, kUsers, kItems);
+    save_embeddings_model(folder_, {geometry, manifold::Curvature(1.5)}, kUsers, kItems);
     EXPECT_EQ(scores_of(*load_model(folder_, kTrain)),
-              scores_of(*make_embedding_scorer(geometry, 1.5, kUsers.values, kItems.values, 2)));
+              scores_of(*make_embedding_scorer({geometry, manifold::Curvature(1.5)}, kUsers.values,
+                                               kItems.values, 2)));
   }
 }
 
@@ -74,13 +75,13 @@ TEST_F(ModelFiles, BadDescriptions) {
 }
 
 TEST_F(ModelFiles, ShapesThatDoNotFitTheDataset) {
-  save_embeddings_model(folder_, Geometry::kLorentz, 1, kItems, kItems);
+  save_embeddings_model(folder_, {Geometry::kLorentz}, kItems, kItems);
   expect_error(ErrorCode::kInvalidData, {"users.npy", "has 4 x 2 values, expected 3", "another dataset"},
                [&] { load_model(folder_, kTrain); });
-  save_embeddings_model(folder_, Geometry::kLorentz, 1, kUsers, kUsers);
+  save_embeddings_model(folder_, {Geometry::kLorentz}, kUsers, kUsers);
   expect_error(ErrorCode::kInvalidData, {"items.npy", "has 3 x 2 values, expected 4 x 2"},
                [&] { load_model(folder_, kTrain); });
-  save_embeddings_model(folder_, Geometry::kLorentz, 1, {3, 1, {1, 2, 3}}, kItems);
+  save_embeddings_model(folder_, {Geometry::kLorentz}, {3, 1, {1, 2, 3}}, kItems);
   expect_error(ErrorCode::kInvalidData, {"items.npy", "expected 4 x 1"},
                [&] { load_model(folder_, kTrain); });
   save_popularity_model(folder_, std::vector<float>{1, 2});
@@ -94,18 +95,18 @@ TEST_F(ModelFiles, ShapesThatDoNotFitTheDataset) {
 TEST_F(ModelFiles, NonFiniteEmbedding) {
   artifact::Matrix bad = kUsers;
   bad.values[3] = std::numeric_limits<float>::quiet_NaN();
-  save_embeddings_model(folder_, Geometry::kLorentz, 1, bad, kItems);
+  save_embeddings_model(folder_, {Geometry::kLorentz}, bad, kItems);
   expect_error(ErrorCode::kInvalidData, {"users.npy"}, [&] { load_model(folder_, kTrain); });
 }
 
 TEST_F(ModelFiles, TruncatedMatrix) {
-  save_embeddings_model(folder_, Geometry::kLorentz, 1, kUsers, kItems);
+  save_embeddings_model(folder_, {Geometry::kLorentz}, kUsers, kItems);
   std::filesystem::resize_file(folder_ / "items.npy", std::filesystem::file_size(folder_ / "items.npy") - 3);
   expect_error(ErrorCode::kInvalidData, {"items.npy"}, [&] { load_model(folder_, kTrain); });
 }
 
 TEST_F(ModelFiles, MissingMatrix) {
-  save_embeddings_model(folder_, Geometry::kLorentz, 1, kUsers, kItems);
+  save_embeddings_model(folder_, {Geometry::kLorentz}, kUsers, kItems);
   std::filesystem::remove(folder_ / "items.npy");
   expect_error(ErrorCode::kIo, {"items.npy"}, [&] { load_model(folder_, kTrain); });
 }
@@ -113,7 +114,7 @@ TEST_F(ModelFiles, MissingMatrix) {
 TEST_F(ModelFiles, PointOutsideThePoincareBall) {
   artifact::Matrix far = kItems;
   far.values[2] = 2;
-  save_embeddings_model(folder_, Geometry::kPoincare, 1, kUsers, far);
+  save_embeddings_model(folder_, {Geometry::kPoincare}, kUsers, far);
   expect_error(ErrorCode::kInvalidData, {folder_.string(), "item 1 lies outside the Poincare ball"},
                [&] { load_model(folder_, kTrain); });
 }

@@ -57,7 +57,8 @@ constexpr std::int64_t kUsers = 13, kItems = 37, kDim = 9;
 TEST(EmbeddingScorer, LorentzInnerProductAtAnyCurvature) {
   for (const double curvature : {0.5, 1.0, 2.0}) {
     const auto users = random_rows(kUsers, kDim, 3, "users"), items = random_rows(kItems, kDim, 3, "items");
-    const auto scorer = make_embedding_scorer(Geometry::kLorentz, curvature, users, items, kDim);
+    const auto scorer =
+        make_embedding_scorer({Geometry::kLorentz, manifold::Curvature(curvature)}, users, items, kDim);
     ASSERT_EQ(scorer->num_users(), kUsers);
     ASSERT_EQ(scorer->num_items(), kItems);
     const auto scores = scores_of(*scorer);
@@ -72,7 +73,7 @@ TEST(EmbeddingScorer, LorentzInnerProductAtAnyCurvature) {
 
 TEST(EmbeddingScorer, EuclideanInnerProduct) {
   const auto users = random_rows(kUsers, kDim, 2, "users"), items = random_rows(kItems, kDim, 2, "items");
-  const auto scores = scores_of(*make_embedding_scorer(Geometry::kEuclidean, 1, users, items, kDim));
+  const auto scores = scores_of(*make_embedding_scorer({Geometry::kEuclidean}, users, items, kDim));
   for (std::int64_t u = 0; u < kUsers; ++u)
     for (std::int64_t i = 0; i < kItems; ++i)
       EXPECT_NEAR(scores[u * kItems + i], sums_of(&users[u * kDim], &items[i * kDim], kDim).xy, 2e-6);
@@ -83,7 +84,8 @@ TEST(EmbeddingScorer, PoincareRatioUpToTheRim) {
     const double curvature = 1;
     const auto users = random_rows(kUsers, kDim, radius, "users");
     const auto items = random_rows(kItems, kDim, radius, "items");
-    const auto scores = scores_of(*make_embedding_scorer(Geometry::kPoincare, curvature, users, items, kDim));
+    const auto scores = scores_of(
+        *make_embedding_scorer({Geometry::kPoincare, manifold::Curvature(curvature)}, users, items, kDim));
     for (std::int64_t u = 0; u < kUsers; ++u)
       for (std::int64_t i = 0; i < kItems; ++i) {
         const Sums s = sums_of(&users[u * kDim], &items[i * kDim], kDim);
@@ -102,14 +104,14 @@ TEST(EmbeddingScorer, PoincareKeepsApartNeighboursThatExpansionConfuses) {
     items.push_back(0.9F);
     items.push_back(0.1F + static_cast<float>(i) * 1e-6F);
   }
-  const auto scores = scores_of(*make_embedding_scorer(Geometry::kPoincare, 1, users, items, 2));
+  const auto scores = scores_of(*make_embedding_scorer({Geometry::kPoincare}, users, items, 2));
   for (std::size_t i = 1; i < scores.size(); ++i) EXPECT_GT(scores[i], scores[i - 1]) << i;
 }
 
 TEST(EmbeddingScorer, PoincarePointOutsideTheBallIsNamed) {
   const std::vector<float> users = {0.1F, 0.1F}, items = {0.1F, 0.2F, 0.8F, 0.6F};
   try {
-    make_embedding_scorer(Geometry::kPoincare, 1.5, users, items, 2);
+    make_embedding_scorer({Geometry::kPoincare, manifold::Curvature(1.5)}, users, items, 2);
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("item 1 lies outside the Poincare ball"), std::string::npos);
@@ -118,10 +120,10 @@ TEST(EmbeddingScorer, PoincarePointOutsideTheBallIsNamed) {
 
 TEST(EmbeddingScorer, BadShapesAndCurvature) {
   const std::vector<float> users(6), items(7);
-  EXPECT_THROW(make_embedding_scorer(Geometry::kEuclidean, 1, users, items, 3), Error);
-  EXPECT_THROW(make_embedding_scorer(Geometry::kEuclidean, 1, users, users, 0), Error);
-  EXPECT_THROW(make_embedding_scorer(Geometry::kLorentz, 0, users, users, 3), Error);
-  EXPECT_THROW(make_embedding_scorer(Geometry::kLorentz, NAN, users, users, 3), Error);
+  EXPECT_THROW(make_embedding_scorer({Geometry::kEuclidean}, users, items, 3), Error);
+  EXPECT_THROW(make_embedding_scorer({Geometry::kEuclidean}, users, users, 0), Error);
+  EXPECT_THROW(make_embedding_scorer({Geometry::kLorentz, manifold::Curvature(0)}, users, users, 3), Error);
+  EXPECT_THROW(make_embedding_scorer({Geometry::kLorentz, manifold::Curvature(NAN)}, users, users, 3), Error);
 }
 
 TEST(PopularityScorer, SameScoresForEverybody) {

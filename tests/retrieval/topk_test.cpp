@@ -116,7 +116,7 @@ TEST(TopK, LorentzAgreesWithDoubleBruteForce) {
   auto x = random_values(users * dim, "x"), y = random_values(items * dim, "y");
   for (auto* values : {&x, &y})
     for (float& value : *values) value *= 0.2F;
-  const auto scorer = make_embedding_scorer(Geometry::kLorentz, 1, x, y, dim);
+  const auto scorer = make_embedding_scorer({Geometry::kLorentz}, x, y, dim);
   const TopK top = top_k(*scorer, first_users(users), {}, k);
   for (std::int64_t u = 0; u < users; ++u) {
     std::vector<double> distances;
@@ -144,7 +144,7 @@ TEST(TopK, SameBytesForAnyNumberOfThreads) {
     if (geometry == Geometry::kPoincare)
       for (auto* values : {&a, &b})
         for (float& value : *values) value *= 0.05F;
-    const auto scorer = make_embedding_scorer(geometry, 1, a, b, dim);
+    const auto scorer = make_embedding_scorer({geometry}, a, b, dim);
     const data::Csr mask = random_mask(users, items, 0.02, "mask");
     const std::vector<const data::Csr*> masks = {&mask};
     set_num_threads(1);
@@ -183,7 +183,7 @@ TEST(TopK, InnerProductsEqualTheGenericPathWithAndWithoutState) {
     for (const std::int64_t k : {20, 20, 20, 7, 1300}) {
       for (float& value : x) value *= 1.03F;  // an epoch later
       for (std::size_t i = 0; i < y.size(); i += 5) y[i] += 0.01F;
-      const auto scorer = make_embedding_scorer(geometry, 1, x, y, dim);
+      const auto scorer = make_embedding_scorer({geometry}, x, y, dim);
       ASSERT_NE(scorer->inner_products(), nullptr);
       const TopK expected = top_k(HiddenProducts(*scorer), first_users(users), masks, k);
       for (RankingState* with : {static_cast<RankingState*>(nullptr), &state}) {
@@ -201,7 +201,7 @@ TEST(TopK, NanOfAnInnerProductNamesTheFirstUser) {
   const auto y = random_values(200 * 3, "y");
   x[395 * 3] = x[130 * 3 + 2] = std::numeric_limits<float>::quiet_NaN();
   for (const auto geometry : {Geometry::kLorentz, Geometry::kEuclidean}) {
-    const auto scorer = make_embedding_scorer(geometry, 1, x, y, 3);
+    const auto scorer = make_embedding_scorer({geometry}, x, y, 3);
     try {
       top_k(*scorer, first_users(400), {}, 2);
       FAIL();

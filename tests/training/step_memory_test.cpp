@@ -8,6 +8,7 @@
 
 #include "hyperllm/base/scratch.h"
 #include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/training/sampler.h"
 #include "hyperllm/training/tensor_memory.h"
@@ -56,12 +57,14 @@ class StepMemory : public ::testing::TestWithParam<bool> {
         frameworks::make_table("tags", frameworks::uniform_tangents(6, kDim, 0.1, Random(1, "tags")), storage,
                                manifold::Curvature(1));
     task.contrast_weight = 0.1;
-    frameworks::HyperLlmOptions options;
-    options.num_users = kUsers;
-    options.num_items = kItems;
+    const auto train = std::make_shared<const data::Csr>(train_);
+    task.tags = std::make_shared<const data::TagGraph>(tags_);
     frameworks::HyperLlm framework(
-        options, models::make_backbone("hgcf", {3, 1.5, manifold::Curvature(1)}),
-        graph::user_item_graph(train_),
+        {models::make_backbone("hgcf", {3, 1.5, manifold::Curvature(1)}),
+         graph::user_item_graph(train_),
+         {kUsers, kItems},
+         objectives::make_objective("hinge")},
+        train,
         frameworks::make_table("ids",
                                frameworks::uniform_tangents(kUsers + kItems, kDim, 0.1, Random(1, "ids")),
                                storage, manifold::Curvature(1)),
@@ -69,7 +72,7 @@ class StepMemory : public ::testing::TestWithParam<bool> {
     optim::OptimizerOptions optimizer_options;
     optimizer_options.method = softmax ? "adam" : "rsgd";
     const auto optimizer = optim::make_optimizer(framework.parameters(), optimizer_options);
-    const Sampler sampler(train_, &tags_, {8000, 1, Sampling::kFresh});
+    const Sampler sampler(framework.draws(), {8000, 1, Sampling::kFresh});
     const Sampler::Epoch epoch = sampler.epoch(1);
     frameworks::Batch batch;
     std::int64_t before = 0;
@@ -77,7 +80,7 @@ class StepMemory : public ::testing::TestWithParam<bool> {
       if (step == 3) before = large_blocks;
       epoch.batch(step % 2, batch);  // of 8000 triplets, then of 3200
       optimizer->zero_grad();
-      const torch::Tensor loss = framework.loss(batch);
+      const torch::Tensor loss = framework.loss(batch, {true, 1, 1, step});
       loss.backward();
       optimizer->step();
     }

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/training/checkpoint.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
@@ -54,20 +56,21 @@ class TrainerTest : public test::FolderTest {
   }
 
   Result run(const TrainerOptions& options, const Context& context = {}) const {
-    frameworks::HyperLlmOptions shape;
-    shape.num_users = data_.num_users();
-    shape.num_items = data_.num_items();
     torch::Tensor start = frameworks::uniform_tangents(80, 6, 0.1, Random(1, "start"));
     if (planted_nan_) start[7][2] = std::numeric_limits<float>::quiet_NaN();
+    const auto train_items = std::make_shared<const data::Csr>(train_);
     frameworks::HyperLlm framework(
-        shape, models::make_backbone("hgcf", {2, 1.5, manifold::Curvature(1)}),
-        graph::user_item_graph(train_),
+        {models::make_backbone("hgcf", {2, 1.5, manifold::Curvature(1)}),
+         graph::user_item_graph(train_),
+         {data_.num_users(), data_.num_items()},
+         objectives::make_objective("hinge")},
+        train_items,
         frameworks::make_table("ids", start, frameworks::Storage::kPoints, manifold::Curvature(1)),
         std::nullopt);
     const auto optimizer = optim::make_optimizer(framework.parameters(), optimizer_);
     Result result;
-    result.outcome = train(framework, *optimizer, Sampler(train_, nullptr, {64, 1, Sampling::kFresh}),
-                           manifold::Curvature(1), train_, valid_, options, context);
+    result.outcome = train(framework, *optimizer, Sampler(framework.draws(), {64, 1, Sampling::kFresh}),
+                           train_, valid_, options, context);
     for (const optim::Parameter& parameter : framework.parameters())
       result.parameters.push_back(parameter.value.detach().clone());
     return result;
@@ -382,15 +385,15 @@ TEST_F(TrainerTest, OptionsOutOfRangeAreErrors) {
 
 // Two users, three items on a line: the nearest item first, the training item left out.
 TEST(RankAndMeasure, GivesTheNumbersOfHandComputation) {
-  frameworks::Representations points{torch::tensor({0.0F, 1.0F}).view({2, 1}),
-                                     torch::tensor({0.1F, 0.4F, 1.5F}).view({3, 1})};
+  frameworks::Representations points{
+      torch::tensor({0.0F, 1.0F}).view({2, 1}), torch::tensor({0.1F, 0.4F, 1.5F}).view({3, 1}), {}};
   using Pairs = std::vector<std::pair<std::int32_t, std::int32_t>>;
   // User 0: item 0 is masked, item 1 comes first: a hit at rank 1. User 1: items by distance 2, 1, 0 (0.32,
   // 0.49, 0.78 apart); items 2 and 0 are relevant: ranks 1 and 3.
   const data::Csr mask = data::make_csr(2, 3, Pairs{{0, 0}});
   const data::Csr relevant = data::make_csr(2, 3, Pairs{{0, 1}, {1, 0}, {1, 2}});
   const std::vector<std::int32_t> users = evaluation_users(relevant, 0, 1);
-  const Metrics metrics = rank_and_measure(points, manifold::Curvature(1), mask, relevant, users);
+  const Metrics metrics = rank_and_measure(points, mask, relevant, users);
   ASSERT_EQ(metrics.size(), 4u);
   EXPECT_EQ(metrics[0].first, "recall@10");
   EXPECT_EQ(metrics[3].first, "ndcg@20");

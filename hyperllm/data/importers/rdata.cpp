@@ -102,7 +102,8 @@ RValue from_database(const Path& path, std::string_view object, RBudget& budget,
 }
 
 RValue::Pairs from_stream(const Path& path, RBudget& budget, Storage& storage) {
-  const std::string_view bytes = storage.documents.emplace_back(unpacked(read_file(path, kMostBytes), path, budget));
+  const std::string_view bytes =
+      storage.documents.emplace_back(unpacked(read_file(path, kMostBytes), path, budget));
   if (bytes.starts_with("RDX2\n") || bytes.starts_with("RDX3\n"))
     return std::move(parse_r_value(bytes.substr(5), path, budget, storage.arena).own().pairs);
   RValue::Pairs named;

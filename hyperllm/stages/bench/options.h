@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "hyperllm/base/fields.h"
 
@@ -10,6 +11,8 @@ namespace hyperllm::stages::bench {
 
 struct BenchOptions {
   std::filesystem::path dataset;
+  std::string model = "hgcf";
+  std::string objective = "hinge";
   std::int64_t dim = 49;
   std::int64_t layers = 3;
   std::int64_t batch_size = 4096;
@@ -20,6 +23,8 @@ struct BenchOptions {
   FieldList fields() {
     return {
         {"dataset", &dataset, "dataset folder to estimate for; empty: made-up data of Amazon-Beauty's sizes"},
+        {"model", &model, "backbone, as train has it"},
+        {"objective", &objective, "as train has it"},
         {"dim", &dim, "dimensions of the hyperbolic space", within(1, 4096)},
         {"layers", &layers, "propagation steps", within(1, 100)},
         {"batch_size", &batch_size, "user-item positives in a step", within(1, 1 << 24)},

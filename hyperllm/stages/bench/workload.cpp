@@ -4,6 +4,8 @@
 #include <chrono>
 #include <numeric>
 
+#include "hyperllm/manifold/fused.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/optim/optimizer.h"
 #include "hyperllm/training/trainer.h"
 
@@ -17,7 +19,7 @@ constexpr double kPairsAtOnce = 2e8;
 constexpr std::int64_t kUsersAtOnce = 20'000;
 
 constexpr std::uint64_t kSeed = 1;
-constexpr double kScale = 0.1, kMargin = 1.6, kTagMargin = 0.9, kTau = 0.5;
+constexpr double kScale = 0.1, kMargin = 1.6, kTau = 0.5;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -47,16 +49,19 @@ double median_seconds(double budget, const std::function<void()>& body) {
 
 Workload::Workload(const BenchOptions& options, data::Synthetic data)
     : options_(options),
-      data_(std::move(data)),
-      train_(data_.dataset.train_csr()),
-      valid_(data_.dataset.valid_csr()),
-      backbone_(models::make_backbone("hgcf", {options.layers, 1.5, manifold::Curvature(1)})),
-      user_item_(graph::user_item_graph(train_)) {
-  if (!data_.tags.tags.empty()) tag_graph_ = graph::tag_graph(data_.tags, train_.cols, 1);
+      dataset_(std::move(data.dataset)),
+      train_(std::make_shared<const data::Csr>(dataset_.train_csr())),
+      valid_(dataset_.valid_csr()),
+      backbone_(models::make_backbone(options.model, {options.layers, 1.5, manifold::Curvature(1)})),
+      objective_(objectives::make_objective(options.objective)),
+      user_item_(graph::user_item_graph(*train_)) {
+  if (data.tags.tags.empty()) return;
+  tags_ = std::make_shared<const data::TagGraph>(std::move(data.tags));
+  tag_graph_ = graph::tag_graph(*tags_, train_->cols, 1);
 }
 
 std::int64_t Workload::contrast_rows() const {
-  return options_.contrast_rows > 0 ? std::min(options_.contrast_rows, train_.cols) : train_.cols;
+  return options_.contrast_rows > 0 ? std::min(options_.contrast_rows, train_->cols) : train_->cols;
 }
 
 // Rows that all propagations of a step read: forward and backward, every layer, every entry.
@@ -64,41 +69,41 @@ std::int64_t Workload::gathered_rows() const {
   return 2 * options_.layers * (user_item_->nnz() + (tag_graph_ ? tag_graph_->nnz() : 0));
 }
 
-frameworks::HyperLlm Workload::framework(bool contrast) const {
-  const auto table = [&](const char* name, std::int64_t rows) {
-    return frameworks::make_table(
-        name, frameworks::uniform_tangents(rows, options_.dim, kScale, Random(kSeed, name)),
-        frameworks::Storage::kPoints, manifold::Curvature(1));
+std::unique_ptr<frameworks::Framework> Workload::framework(bool contrast) const {
+  const auto method = frameworks::methods().make("hyperllm");
+  const FieldList fields = method->fields();
+  const auto set = [&](const char* name, const std::string& text) {
+    assign_field(find_field(fields, name, "bench"), text);
   };
-  frameworks::HyperLlmOptions shape;
-  shape.num_users = train_.rows;
-  shape.num_items = train_.cols;
-  shape.margin = kMargin;
-  std::optional<frameworks::TagTask> task;
-  if (tag_graph_) {
-    task.emplace();
-    task->graph = tag_graph_;
-    task->embeddings = table("tags", std::ssize(data_.tags.tags));
-    task->margin = kTagMargin;
-    task->contrast_weight = contrast ? 0.01 : 0;
-    task->contrast_tau = kTau;
-  }
-  return frameworks::HyperLlm(shape, backbone_, user_item_, table("ids", train_.rows + train_.cols),
-                              std::move(task));
+  set("variant", tags_ ? "structural" : "base");
+  set("contrast_rows", std::to_string(options_.contrast_rows));
+  if (!contrast) set("contrast_weight", "0");
+  frameworks::Materials materials;
+  materials.train = train_;
+  materials.tags = tags_;
+  materials.user_item = user_item_;
+  materials.backbone = backbone_;
+  materials.objective = objective_;
+  materials.dim = options_.dim;
+  materials.init_scale = kScale;
+  materials.seed = kSeed;
+  return method->phases(materials).back().make(
+      frameworks::storage_for(backbone_->space(), objective_->optimizer()));
 }
 
-double Workload::step(frameworks::HyperLlm& model, optim::Optimizer& optimizer) {
-  std::size_t at = 0;
+double Workload::step(frameworks::Framework& model, optim::Optimizer& optimizer) {
+  std::int64_t at = 0;
   const auto once = [&] {
     optimizer.zero_grad();
-    model.loss(batches_[at++ % batches_.size()]).backward();
+    model.loss(batches_[at % std::ssize(batches_)], {true, kSeed, 1, at}).backward();
     optimizer.step();
+    ++at;
   };
   return median_seconds(2 * options_.seconds, once);
 }
 
 double Workload::contrast() {
-  const std::int64_t items = train_.cols, wanted = contrast_rows();
+  const std::int64_t items = train_->cols, wanted = contrast_rows();
   const auto rows =
       std::clamp<std::int64_t>(static_cast<std::int64_t>(kPairsAtOnce / static_cast<double>(items)),
                                std::min<std::int64_t>(64, wanted), wanted);
@@ -128,39 +133,44 @@ double Workload::propagation() {
   return one(user_item_) + (tag_graph_ ? one(tag_graph_) : 0);
 }
 
-double Workload::triplets() {
-  const auto one = [&](std::int64_t nodes, std::initializer_list<const manifold::Triplets*> batch) {
+double Workload::pair_losses() {
+  const auto one = [&](std::int64_t nodes, std::span<const frameworks::Pairs> batch) {
     const Tensor h = frameworks::uniform_tangents(nodes, options_.dim, kScale, Random(kSeed, "triplets"))
                          .requires_grad_(true);
     return median_seconds(options_.seconds / 4, [&] {
       forget_gradients({h});
-      for (const manifold::Triplets* triplets : batch)
-        backbone_->ranking_loss(h, *triplets, kMargin).backward();
+      for (const frameworks::Pairs& pairs : batch) {
+        const objectives::Task task{pairs, {0, nodes}};
+        objective_->loss(h, {&task, 1}, kMargin, backbone_->space()).backward();
+      }
     });
   };
-  const frameworks::Batch& batch = batches_.front();
-  return one(user_item_->nodes(), {&batch.user_item}) +
-         (tag_graph_ ? one(tag_graph_->nodes(), {&batch.tag_item, &batch.tag_tag}) : 0);
+  const std::span<const frameworks::Pairs> batch = batches_.front().pairs;
+  return one(user_item_->nodes(), batch.first(1)) +
+         (tag_graph_ ? one(tag_graph_->nodes(), batch.subspan(1)) : 0);
 }
 
 double Workload::evaluation() {
-  const frameworks::HyperLlm model = framework(false);
+  const auto model = framework(false);
   const std::vector<std::int32_t> all = training::evaluation_users(valid_, 0, kSeed),
                                   some = training::evaluation_users(valid_, kUsersAtOnce, kSeed);
   if (all.empty()) return 0;
   frameworks::Representations points;
-  const double encode = median_seconds(options_.seconds / 2, [&] { points = model.representations(); });
-  const double rank = median_seconds(options_.seconds, [&] {
-    training::rank_and_measure(points, backbone_->curvature(), train_, valid_, some);
-  });
+  const double encode = median_seconds(options_.seconds / 2, [&] { points = model->representations(); });
+  const double rank =
+      median_seconds(options_.seconds, [&] { training::rank_and_measure(points, *train_, valid_, some); });
   return encode + rank * static_cast<double>(all.size()) / static_cast<double>(some.size());
 }
 
 void Workload::measure(BenchResult& result) {
+  const double pairs = static_cast<double>(contrast_rows()) * static_cast<double>(train_->cols);
+  const bool with_contrast = tag_graph_ != nullptr;
+  // Measured whole where that is quick.
+  const bool whole = with_contrast && pairs <= kPairsAtOnce;
+  const auto model = framework(whole);
   training::SamplerOptions sampling;
   sampling.batch_size = options_.batch_size;
-  sampling.contrast_rows = options_.contrast_rows;
-  const training::Sampler sampler(train_, tag_graph_ ? &data_.tags : nullptr, sampling);
+  const training::Sampler sampler(model->draws(), sampling);
   result.steps_per_epoch = sampler.batches_per_epoch();
   batches_.resize(std::min<std::int64_t>(result.steps_per_epoch, 16));
   const double sampled = median_seconds(options_.seconds / 2, [&] {
@@ -168,13 +178,10 @@ void Workload::measure(BenchResult& result) {
     for (std::int64_t b = 0; b < result.steps_per_epoch; ++b) epoch.batch(b, batches_[b % batches_.size()]);
   });
 
-  const double pairs = static_cast<double>(contrast_rows()) * static_cast<double>(train_.cols);
-  const bool with_contrast = tag_graph_ != nullptr;
-  // Measured whole where that is quick.
-  const bool whole = with_contrast && pairs <= kPairsAtOnce;
-  frameworks::HyperLlm model = framework(whole);
-  const auto optimizer = optim::make_optimizer(model.parameters(), {});
-  result.step_ms = 1e3 * step(model, *optimizer);
+  optim::OptimizerOptions optimizing;
+  optimizing.method = objective_->optimizer();
+  const auto optimizer = optim::make_optimizer(model->parameters(), optimizing);
+  result.step_ms = 1e3 * step(*model, *optimizer);
   const double update = median_seconds(options_.seconds / 4, [&] { optimizer->step(); });
 
   const auto add = [&](const char* name, double seconds, double work, const char* unit) {
@@ -188,7 +195,7 @@ void Workload::measure(BenchResult& result) {
     add("contrast", seconds, 6 * pairs * static_cast<double>(options_.dim + 1), "GFLOP/s");
   }
   add("propagation", propagation(), static_cast<double>(gathered_rows() * options_.dim * 4), "GB/s");
-  add("triplet losses", triplets(), 0, "");
+  add("triplet losses", pair_losses(), 0, "");
   add("optimizer", update, 0, "");
   add("sampling", sampled / static_cast<double>(result.steps_per_epoch), 0, "");
   result.evaluation_ms = 1e3 * evaluation();

@@ -1,4 +1,4 @@
-// One dataset with the models of both kinds of step on it, and the timing of their parts.
+// One dataset with a framework on it, and the timing of a step's parts.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "hyperllm/data/synthetic.h"
-#include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/frameworks/method.h"
 #include "hyperllm/stages/bench/options.h"
 #include "hyperllm/stages/bench/run.h"
 #include "hyperllm/training/sampler.h"
@@ -27,19 +27,22 @@ class Workload {
   void measure(BenchResult& result);
 
  private:
-  frameworks::HyperLlm framework(bool contrast) const;
-  double step(frameworks::HyperLlm& model, optim::Optimizer& optimizer);
+  std::unique_ptr<frameworks::Framework> framework(bool contrast) const;
+  double step(frameworks::Framework& model, optim::Optimizer& optimizer);
   double contrast();
   double propagation();
-  double triplets();
+  double pair_losses();
   double evaluation();
   std::int64_t contrast_rows() const;
   std::int64_t gathered_rows() const;
 
   BenchOptions options_;
-  data::Synthetic data_;
-  data::Csr train_, valid_;
+  data::Dataset dataset_;
+  std::shared_ptr<const data::TagGraph> tags_;  // null if there are none
+  std::shared_ptr<const data::Csr> train_;
+  data::Csr valid_;
   std::shared_ptr<const models::Backbone> backbone_;
+  std::shared_ptr<const frameworks::Objective> objective_;
   graph::GraphPtr user_item_, tag_graph_;
   std::vector<frameworks::Batch> batches_;
 };

@@ -5,18 +5,23 @@
 #include <filesystem>
 #include <string>
 
-#include "hyperllm/base/fields.h"
+#include "hyperllm/base/registry.h"
 
 namespace hyperllm::stages::train {
+
+// What each model, objective and framework adds of its own (hyperllm/models/model.h, objectives/objective.h,
+// frameworks/method.h).
+OwnOptions model_options();
+OwnOptions objective_options();
+OwnOptions framework_options();
 
 struct TrainOptions {
   std::filesystem::path dataset;
   std::filesystem::path output;
   std::string model = "hgcf";
-  std::string variant = "hyperllm";
+  std::string framework = "hyperllm";
   std::string objective = "hinge";
   std::string embeddings = "lsa";
-  std::filesystem::path init_embeddings;
   std::int64_t seed = 1;
 
   std::int64_t dim = 49;
@@ -24,15 +29,7 @@ struct TrainOptions {
   double curvature = 1;
   double max_radius = 1.5;
   double init_scale = 0.1;
-
   double margin = 1.6;
-  double softmax_tau = 0.5;
-  double tag_margin = 0.9;
-  double tag_loss_weight = 1;
-  double tag_tag_weight = 1;
-  double contrast_weight = 0.01;
-  double contrast_tau = 0.5;
-  std::int64_t contrast_rows = 0;
 
   std::int64_t epochs = 500;
   std::int64_t patience = 50;
@@ -46,28 +43,21 @@ struct TrainOptions {
   bool momentum_from_gradient = false;
   double weight_decay = -1;
 
-  std::int64_t experts = 16;
-  std::string phase1_objective = "hinge";
-  double phase1_margin = 0.1;
-  double phase1_lr = 1e-3;
-  std::int64_t phase1_epochs = 500;
-  std::int64_t phase1_patience = 50;
-  std::string phase1_precision = "float32";
-  bool tune_semantic = false;
-
-  double ease_lambda = 100;
-
   bool resume = true;
   double checkpoint_seconds = 30;
   std::int64_t memory_limit = 0;
 
+  OwnOptions models = model_options(), objectives = objective_options(), frameworks = framework_options();
+
+  // All of them, those of models, objectives and frameworks included.
   FieldList fields();
+  // Sets one by its name, as a flag or a recipe does: set("variant", "base").
+  void set(std::string_view name, std::string_view text);
   // Throws kInvalidArgument naming the option and its valid range; kUnavailable for what this CPU cannot do.
   void validate() const;
 
-  // What the variant means.
-  bool uses_tags() const;
-  bool has_phase1() const;  // phase 1 is trained here (no init_embeddings given)
+  // The folder of the embeddings that training reads; empty if it reads none.
+  std::filesystem::path embeddings_folder() const;
 };
 
 }  // namespace hyperllm::stages::train

@@ -21,7 +21,7 @@ namespace hyperllm::stages::train {
 struct TrainResult {
   std::int64_t best_epoch = 0;
   std::int64_t epochs = 0;
-  std::vector<std::pair<std::string, double>> valid;  // metrics of the best epoch; empty for popular and ease
+  std::vector<std::pair<std::string, double>> valid;  // metrics of the best epoch; empty for a baseline
   std::vector<std::filesystem::path> inputs, outputs;
   std::vector<std::filesystem::path> checkpoints;  // of use until the run's manifest is written
 };

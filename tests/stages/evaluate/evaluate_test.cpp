@@ -161,7 +161,7 @@ TEST_F(Evaluate, OverflowingScoreNamesTheUser) {
   // The time coordinates overflow: infinity minus infinity.
   const artifact::Matrix huge = {4, 2, {3e38F, 3e38F, 1, 1, 1, 1, 1, 1}};
   const artifact::Matrix items = {6, 2, {3e38F, 3e38F, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}};
-  retrieval::save_embeddings_model(options_.run / "model", retrieval::Geometry::kLorentz, 1, huge, items);
+  retrieval::save_embeddings_model(options_.run / "model", {retrieval::Geometry::kLorentz}, huge, items);
   expect_error(ErrorCode::kNonFinite, {"user row 0 for item row 0"}, [&] { run(options_, {}); });
 }
 

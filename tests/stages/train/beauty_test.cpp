@@ -36,8 +36,8 @@ class TrainOnBeauty : public test::FolderTest {
     TrainOptions out;
     out.dataset = folder_ / "beauty";
     out.output = folder_ / "run";
-    out.variant = variant;
-    if (variant != "base") out.init_embeddings = folder_ / "phase1";
+    out.set("variant", variant);
+    if (variant != "base") out.set("init_embeddings", (folder_ / "phase1").string());
     out.epochs = epochs;
     out.sampling = "paper";
     out.momentum_from_gradient = true;
@@ -86,8 +86,8 @@ TEST_F(TrainOnBeauty, TheFirstLossOfBaseIsTheAuthors) {
 TEST_F(TrainOnBeauty, TheFirstLossOfHyperLlmIsTheAuthors) {
   TrainOptions full = options("hyperllm", 1);
   full.margin = 1.6;
-  full.tag_margin = 0.9;
-  full.tag_tag_weight = 2;
+  full.set("tag_margin", "0.9");
+  full.set("tag_tag_weight", "2");
   run(full, {});
   EXPECT_NEAR(log().at(1).at("loss").get<double>(), 4203, 0.03 * 4203);
 }

@@ -31,8 +31,8 @@ TEST_F(PlannedMemory, IsWithinAQuarterOfThePeak) {
   TrainOptions options;
   options.dataset = folder_ / "made";
   options.output = folder_ / "run";
-  options.variant = "structural";
-  options.contrast_weight = 0;
+  options.set("variant", "structural");
+  options.set("contrast_weight", "0");
   options.batch_size = 100'000;
   options.epochs = 1;
   options.eval_users = 1'000;

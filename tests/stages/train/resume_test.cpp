@@ -27,10 +27,10 @@ TrainOptions options(const fs::path& folder, const std::string& output) {
   out.output = folder / output;
   out.embeddings = "planted";
   out.dim = 4;
-  out.experts = 2;
+  out.set("experts", "2");
   out.batch_size = 40;
   out.epochs = 15;
-  out.phase1_epochs = 10;
+  out.set("phase1_epochs", "10");
   out.checkpoint_seconds = 0;
   return out;
 }

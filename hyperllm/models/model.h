@@ -1,0 +1,50 @@
+// What `train --model` names: backbones, and baselines, which are models without epochs. A new one is one
+// class in a file of its own and one line in model.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hyperllm/base/file_set.h"
+#include "hyperllm/base/progress.h"
+#include "hyperllm/base/registry.h"
+#include "hyperllm/data/csr.h"
+#include "hyperllm/models/backbone.h"
+
+namespace hyperllm::models {
+
+// Options of its own are the members of the class that implements one of the two.
+class Model : public Configurable {
+ public:
+  // What a framework is built around. Null: the model is a baseline.
+  virtual std::unique_ptr<Backbone> backbone(const BackboneOptions&) const { return nullptr; }
+  // A baseline's work: computes the model and adds it to `files` as retrieval/model_files.h has it, each file
+  // called `prefix` and its name. Returns those names.
+  virtual std::vector<std::string> fit(const data::Csr& train, FileSet& files, const std::string& prefix,
+                                       const Context& context) const;
+
+  bool is_baseline() const { return backbone({}) == nullptr; }
+};
+
+// All models: hgcf, popular, ease, and what was added.
+Registry<Model>& models();
+
+using BackboneFactory = std::function<std::unique_ptr<Backbone>(const BackboneOptions&)>;
+
+// A backbone that has no options of its own.
+void add_backbone(const std::string& name, std::string help, BackboneFactory factory);
+
+// With the model's own options at their defaults. Throws kInvalidArgument: an unknown name (naming the
+// nearest one), a baseline, shared options out of range.
+std::unique_ptr<Backbone> make_backbone(const std::string& name, const BackboneOptions& options);
+// Throws kInvalidArgument if the model is a baseline, or for shared options out of range.
+std::unique_ptr<Backbone> make_backbone(const Model& model, const BackboneOptions& options);
+
+// What hgcf.cpp, popular.cpp and ease.cpp hold.
+void add_hgcf(Registry<Model>& to);
+void add_popular(Registry<Model>& to);
+void add_ease(Registry<Model>& to);
+
+}  // namespace hyperllm::models

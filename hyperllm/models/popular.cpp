@@ -1,0 +1,20 @@
+#include "hyperllm/baselines/popularity.h"
+#include "hyperllm/models/model.h"
+#include "hyperllm/retrieval/model_files.h"
+
+namespace hyperllm::models {
+namespace {
+
+struct Popular : Model {
+  std::vector<std::string> fit(const data::Csr& train, FileSet& files, const std::string& prefix,
+                               const Context&) const override {
+    retrieval::add_popularity_model(files, prefix, baselines::popularity(train));
+    return {prefix + "model.json", prefix + "item_scores.npy"};
+  }
+};
+
+}  // namespace
+
+void add_popular(Registry<Model>& to) { to.add("popular", "the same items for everybody", Popular()); }
+
+}  // namespace hyperllm::models
