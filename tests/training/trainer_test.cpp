@@ -13,6 +13,7 @@
 #include "hyperllm/frameworks/hyperllm.h"
 #include "hyperllm/models/model.h"
 #include "hyperllm/training/checkpoint.h"
+#include "tests/laws/planted_backbones.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
 #include "tests/support/recording_sink.h"
@@ -60,7 +61,7 @@ class TrainerTest : public test::FolderTest {
     if (planted_nan_) start[7][2] = std::numeric_limits<float>::quiet_NaN();
     const auto train_items = std::make_shared<const data::Csr>(train_);
     frameworks::HyperLlm framework(
-        {models::make_backbone("hgcf", {2, 1.5, manifold::Curvature(1)}),
+        {models::make_backbone(model_, {2, 1.5, manifold::Curvature(1)}),
          graph::user_item_graph(train_),
          {data_.num_users(), data_.num_items()},
          objectives::make_objective("hinge")},
@@ -104,6 +105,7 @@ class TrainerTest : public test::FolderTest {
   TrainerOptions options_;
   optim::OptimizerOptions optimizer_;
   bool planted_nan_ = false;
+  std::string model_ = "hgcf";
 };
 
 TEST_F(TrainerTest, LogsEveryEpochAndPutsTheBestBack) {
@@ -170,8 +172,13 @@ TEST_F(TrainerTest, WithoutEpochsTheStartIsMeasuredAndKept) {
   expect_same(result, run(options_));
 }
 
-// Every call trains one step, the first of an epoch, in its middle, or its last, and no number notices.
-TEST_F(TrainerTest, InterruptedAgainAndAgainItEndsWhereAnUndisturbedRunEnds) {
+class InterruptedTrainer : public TrainerTest, public ::testing::WithParamInterface<const char*> {};
+
+// Every call trains one step, the first of an epoch, in its middle, or its last, and no number notices. One
+// of the models has weights of its own and draws in every step.
+TEST_P(InterruptedTrainer, AgainAndAgainEndsWhereAnUndisturbedRunEnds) {
+  test::add_planted_backbones();
+  model_ = GetParam();
   const TrainerOptions undisturbed = beside("b");
   const Result expected = run(undisturbed);
   constexpr std::int64_t kSteps = 5, kEpochs = 12;
@@ -205,6 +212,8 @@ TEST_F(TrainerTest, InterruptedAgainAndAgainItEndsWhereAnUndisturbedRunEnds) {
   expect_same(result, expected);
   expect_same_files(options_, undisturbed);
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, InterruptedTrainer, ::testing::Values("hgcf", "gated"));
 
 TEST_F(TrainerTest, KilledAfterLaterEpochsWereLoggedItRepeatsThem) {
   const TrainerOptions undisturbed = beside("b");
