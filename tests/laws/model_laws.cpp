@@ -260,15 +260,43 @@ std::string same_pass_same_bytes(const std::string& backbone) {
   return torch::equal(evaluated, encode({})) ? "" : "training passes change an evaluation";
 }
 
+namespace {
+
+std::unique_ptr<frameworks::Framework> on_the_islands(std::shared_ptr<const models::Backbone> backbone,
+                                                      std::shared_ptr<const frameworks::Objective> objective,
+                                                      bool with_tags) {
+  const manifold::Curvature curvature = backbone->space().curvature;
+  const auto table = [&](const char* name, std::int64_t rows) {
+    return frameworks::make_table(name, frameworks::uniform_tangents(rows, 3, 0.2, Random(1, name)),
+                                  frameworks::Storage::kTangents, curvature);
+  };
+  std::optional<frameworks::TagTask> tags;
+  if (with_tags) {
+    data::TagGraph graph;
+    graph.tags = {{"a", 1}, {"b", 1}};
+    graph.edges = {{0, 1}};
+    graph.tag_items = {{0, 0}, {0, 1}, {1, 2}};
+    tags.emplace();
+    tags->graph = graph::tag_graph(graph, 4, 1);
+    tags->embeddings = table("tags", 2);
+  }
+  return std::make_unique<frameworks::HyperLlm>(
+      frameworks::UserItemTask{std::move(backbone), two_islands(), {4, 4}, std::move(objective)}, nullptr,
+      table("ids", 8), std::move(tags));
+}
+
+}  // namespace
+
 std::unique_ptr<frameworks::Framework> base_framework(
     std::shared_ptr<const models::Backbone> backbone,
     std::shared_ptr<const frameworks::Objective> objective) {
-  const manifold::Curvature curvature = backbone->space().curvature;
-  return std::make_unique<frameworks::HyperLlm>(
-      frameworks::UserItemTask{std::move(backbone), two_islands(), {4, 4}, std::move(objective)}, nullptr,
-      frameworks::make_table("ids", frameworks::uniform_tangents(8, 3, 0.2, Random(1, "tangents")),
-                             frameworks::Storage::kTangents, curvature),
-      std::nullopt);
+  return on_the_islands(std::move(backbone), std::move(objective), false);
+}
+
+std::unique_ptr<frameworks::Framework> structural_framework(
+    std::shared_ptr<const models::Backbone> backbone,
+    std::shared_ptr<const frameworks::Objective> objective) {
+  return on_the_islands(std::move(backbone), std::move(objective), true);
 }
 
 namespace {
@@ -288,7 +316,7 @@ class Pulled : public models::Backbone {
     if (encoded.nodes.users != 4 || encoded.nodes.items != 4 || encoded.pairs.size() != 3 ||
         !torch::equal(encoded.points, encode(encoded.tangents, encoded.graph, {})))
       return torch::full({}, NAN, torch::kDouble);
-    return weight_ * (encoded.points.square().sum() + encoded.tangents.sum()).to(torch::kDouble);
+    return weight_ * (encoded.points.square().sum() + encoded.tangents.square().sum()).to(torch::kDouble);
   }
 
  private:
@@ -299,7 +327,9 @@ class Pulled : public models::Backbone {
 }  // namespace
 
 std::string auxiliary_loss_counts(const FrameworkOf& make) {
-  const frameworks::Batch batch{{{{0, 1, 2}, {4, 5, 6}, {6, 7, 4}}}, {}};
+  // User-item, and what a framework with tags takes besides: items 0 to 3, tags 4 and 5.
+  const frameworks::Batch batch{
+      {{{0, 1, 2}, {4, 5, 6}, {6, 7, 4}}, {{4, 5}, {0, 2}, {3, 1}}, {{4}, {5}, {4}}}, {}};
   for (const std::string& name : objectives::objectives().names()) {
     const auto of = [&](double weight) {
       const auto framework = make(std::make_shared<Pulled>(weight), objectives::make_objective(name));

@@ -50,6 +50,9 @@ using FrameworkOf = std::function<std::unique_ptr<frameworks::Framework>(
 // HyperLLM's Base on that graph, untrained.
 std::unique_ptr<frameworks::Framework> base_framework(std::shared_ptr<const models::Backbone> backbone,
                                                       std::shared_ptr<const frameworks::Objective> objective);
+// The same with two tags.
+std::unique_ptr<frameworks::Framework> structural_framework(
+    std::shared_ptr<const models::Backbone> backbone, std::shared_ptr<const frameworks::Objective> objective);
 // A backbone's auxiliary loss counts in value and gradient, under every objective.
 std::string auxiliary_loss_counts(const FrameworkOf& make);
 

@@ -224,6 +224,7 @@ TEST_F(PlantedFault, AnotherSpaceForTheSavedModelIsCaught) {
 
 TEST(Frameworks, AnAuxiliaryLossCountsUnderEveryObjective) {
   EXPECT_EQ(auxiliary_loss_counts(base_framework), "");
+  EXPECT_EQ(auxiliary_loss_counts(structural_framework), "");
 }
 
 TEST_F(PlantedFault, AnAuxiliaryLossThatOneObjectiveForgetsIsCaught) {
