@@ -34,6 +34,7 @@ class Planner {
       for (const std::int64_t seed : recipe_.seeds)
         add_run(name + "/seed-" + std::to_string(seed), table, {{"seed", std::to_string(seed)}});
     }
+    refuse_what_no_run_uses();
     if (!folders_.empty()) add("report", "report", {{"runs", folders_}}, {});
     return std::move(steps_);
   }
@@ -70,6 +71,7 @@ class Planner {
       assign_table(*table, fields);
     }
     for (const auto& [name, text] : layout) assign_field(find_field(fields, name, stage), text);
+    if (tables.size() == 2 && tables[0]) leave_out(*tables[0], tables[1], fields);
     check_owners_of(step.title, fields);
     const std::filesystem::path manifest = step.call->manifest();
     HYPERLLM_CHECK(manifest.empty() || manifests_.insert(manifest).second, ErrorCode::kInvalidArgument,
@@ -80,6 +82,29 @@ class Planner {
   static std::string twice(const std::string& title, const std::filesystem::path& folder) {
     return "the recipe asks for '" + title + "' twice, with results in " + folder.string() +
            ". Give each [[embed]] a name of its own, and each seed once.";
+  }
+
+  // What all runs share may be of a model or an objective that only some of them have. What a run's own table
+  // says is meant for that run.
+  void leave_out(const RecipeTable& shared, const RecipeTable* own, const FieldList& fields) {
+    for (const auto& [key, value] : shared.values) {
+      const Field& field = find_field(fields, key, shared.name);
+      if (!field.owner) continue;
+      const bool own_too = own && std::any_of(own->values.begin(), own->values.end(),
+                                              [&](const auto& entry) { return entry.first == field.name; });
+      if (!shared_.contains(key)) shared_[key] = {field.owner->kind, field.owner->name, value.where};
+      if (counts(field, fields))
+        shared_[key].unused = false;
+      else if (!own_too)
+        assign_field(field, field.owner->untouched);
+    }
+  }
+
+  void refuse_what_no_run_uses() const {
+    for (const auto& [key, shared] : shared_)
+      HYPERLLM_CHECK(!shared.unused, ErrorCode::kInvalidArgument,
+                     shared.where + ": [train]: option '" + key + "' is of the " + shared.kind + " " +
+                         shared.owner + ", which no run has; leave it out.");
   }
 
   // Before any work, not when the step's turn has come.
@@ -103,6 +128,11 @@ class Planner {
   std::vector<Step> steps_;
   std::set<std::filesystem::path> manifests_;
   std::string folders_;
+  struct Shared {
+    std::string kind, owner, where;
+    bool unused = true;
+  };
+  std::map<std::string, Shared> shared_;  // options of [train] that somebody owns
 };
 
 void run_step(Step& step, const Context& context, std::ostream& out) {

@@ -57,15 +57,6 @@ void check_range(const Field& field, double value, std::string_view text) {
   if (!inside) reject(field, text, range_text(range));
 }
 
-bool counts(const Field& field, const FieldList& fields) {
-  if (!field.owner) return true;
-  return std::any_of(fields.begin(), fields.end(), [&](const Field& other) {
-    const std::vector<std::string>& chosen_by = field.owner->chosen_by;
-    return std::find(chosen_by.begin(), chosen_by.end(), other.name) != chosen_by.end() &&
-           field_text(other) == field.owner->name;
-  });
-}
-
 std::string choices_text(const std::vector<std::string>& choices) {
   std::string text = "one of ";
   for (std::size_t i = 0; i < choices.size(); ++i) text += (i ? ", " : "") + choices[i];
@@ -118,6 +109,15 @@ const Field& find_field(const FieldList& fields, std::string_view name, std::str
   if (const std::string near = nearest_word(name, names); !near.empty())
     message += "; did you mean '" + near + "'?";
   throw Error(ErrorCode::kInvalidArgument, message);
+}
+
+bool counts(const Field& field, const FieldList& fields) {
+  if (!field.owner) return true;
+  return std::any_of(fields.begin(), fields.end(), [&](const Field& other) {
+    const std::vector<std::string>& chosen_by = field.owner->chosen_by;
+    return std::find(chosen_by.begin(), chosen_by.end(), other.name) != chosen_by.end() &&
+           field_text(other) == field.owner->name;
+  });
 }
 
 void check_owners(const FieldList& fields) {

@@ -100,6 +100,9 @@ std::string range_text(const Range& range);
 // example "recipe.toml: [train]").
 const Field& find_field(const FieldList& fields, std::string_view name, std::string_view where);
 
+// False for a field whose owner is not chosen.
+bool counts(const Field& field, const FieldList& fields);
+
 // Throws kInvalidArgument naming field, owner and what is chosen instead if a field that does not count was
 // set.
 void check_owners(const FieldList& fields);

@@ -26,7 +26,7 @@ void check_is_store(const std::filesystem::path& file) {
   HYPERLLM_CHECK(!std::filesystem::is_directory(status), ErrorCode::kIo,
                  name + ": a folder, not a call store" + remedy);
   HYPERLLM_CHECK(std::filesystem::is_regular_file(status), ErrorCode::kIo,
-                 name + ": a device or pipe, not a call store" + remedy);
+                 name + ": is a pipe or a device, not a call store" + remedy);
   std::ifstream stream(file, std::ios::binary);
   HYPERLLM_CHECK(stream.is_open(), ErrorCode::kIo, name + ": cannot open: " + std::strerror(errno));
   std::array<char, 16> head{};

@@ -171,7 +171,15 @@ TEST_F(RealRecipe, AnOptionOfAnotherModelIsRefusedBeforeAnyWork) {
       ErrorCode::kInvalidArgument,
       {"train b: option 'ease_lambda' is of the model ease, and 'model' is hgcf", "leave it out"},
       [&] { run({"runs.b.ease_lambda=7"}); });
+  hyperllm::test::expect_error(
+      ErrorCode::kInvalidArgument,
+      {"--set train.ease_lambda=7: [train]: option 'ease_lambda' is of the model ease, which no run has"},
+      [&] { run({"train.ease_lambda=7"}); });
   EXPECT_FALSE(fs::exists(out("data")));
+  EXPECT_EQ(run({"runs.popular.model=ease"}), kAll);
+  EXPECT_EQ(run({"runs.popular.model=ease", "train.ease_lambda=7"}),
+            (Names{"train popular", "evaluate popular"}))
+      << "[train] is for all runs, also those of other models";
   run();
   std::ostringstream said;
   const auto call = find_stage(all_stages(), "train").make();

@@ -137,8 +137,8 @@ TEST_F(Extracting, OddStoresAreRefusedAndLeaveNothingBeside) {
   for (const auto& [store, words] : {std::pair{text, "not a database"},
                                      {shorter, "not a database"},
                                      {folder, "a folder"},
-                                     {pipe, "a device or pipe"},
-                                     {zero, "a device or pipe"}})
+                                     {pipe, "a pipe or a device"},
+                                     {zero, "a pipe or a device"}})
     for (const bool report : {false, true}) {
       ExtractionOptions odd = options(server);
       odd.server.store = store;
