@@ -74,8 +74,8 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
   std::size_t best = limit + 1;
   std::string nearest;
   for (const std::string& candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(word.size(), candidate.size());
-    if (longer - shorter >= best) continue;  // that many letters differ at least
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    if (longer - std::min(word.size(), candidate.size()) >= best) continue;  // so many letters differ at least
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best) {
       best = distance;
