@@ -231,6 +231,7 @@ void AtomicFile::fail(const char* action) const { throw io_error(path_, action, 
 void AtomicFile::write(std::string_view bytes) {
   file_step("write", path_);
   synced_ = false;
+  if (bytes.empty()) return;
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("write");
 }
 

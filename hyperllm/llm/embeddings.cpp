@@ -156,7 +156,7 @@ void fill(EmbeddingTable& table, EmbeddingJob& job, CallStore& store,
 
 std::string floats_to_base64(const std::vector<float>& values) {
   std::string bytes(values.size() * sizeof(float), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -185,7 +185,7 @@ std::vector<float> floats_from_base64(std::string_view text) {
   }
   if (bytes.size() % sizeof(float) != 0) return {};
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
 

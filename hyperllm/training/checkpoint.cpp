@@ -49,7 +49,7 @@ torch::Tensor read_tensor(const std::filesystem::path& path, const std::string& 
   if (entry.at("dtype") != "F32" || begin > end || end > payload.size() || end - begin != bytes)
     throw damaged(path, "tensor '" + name + "' does not fit its bytes");
   torch::Tensor tensor = torch::empty(shape, torch::kFloat);
-  std::memcpy(tensor.data_ptr<float>(), payload.data() + begin, bytes);
+  if (bytes > 0) std::memcpy(tensor.data_ptr<float>(), payload.data() + begin, bytes);
   return tensor;
 }
 

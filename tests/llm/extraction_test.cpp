@@ -359,7 +359,9 @@ TEST_F(Extracting, TenThousandItemsWithFaultsLoseAndDoubleNothing) {
             << " a second, start and assembly included), "
             << second.cpu_seconds * 1e6 / static_cast<double>(made) << " us of processor a call, peak "
             << second.peak_megabytes << " MB\n";
+#ifndef __SANITIZE_ADDRESS__  // whose freed memory waits
   EXPECT_LT(second.peak_megabytes, 200);
+#endif
   const KindReport kind = CallStore::open((folder_ / "llm_calls.sqlite").string())->report().kinds.at(0);
   EXPECT_EQ(kind.done, 10000);
   EXPECT_EQ(kind.dead, 0);
