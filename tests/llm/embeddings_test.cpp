@@ -162,7 +162,7 @@ TEST_F(Embedding, HostileRepliesAreRefused) {
   for (const std::string& hostile :
        {"{\"data\": " + deep, "{\"data\": [], \"usage\": " + objects, deep, objects, std::string("<html>")}) {
     fresh();
-    body = hostile;
+    server.change([&] { body = hostile; });
     try {
       embed(server, 3);
       ADD_FAILURE();
@@ -183,7 +183,7 @@ TEST_F(Embedding, ARefusedBatchIsAskedTextByText) {
   });
   for (const int code : {400, 413, 422, 500}) {
     fresh();
-    status = code;
+    server.change([&] { status = code; });
     try {
       embed(server, 40);
       ADD_FAILURE() << code;

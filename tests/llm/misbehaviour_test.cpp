@@ -21,11 +21,11 @@ TEST_F(Running, WrongAddressesAreNamedWithTheRightOnes) {
     if (location.empty()) out.headers = {{"Location", "/login?next=" + request.path + "&x"}};
     return out;
   });
-  location = "https://elsewhere.example/api";
+  server.change([&] { location = "https://elsewhere.example/api"; });
   expect_unavailable([&] { run(server.url(), 5); },
                      "redirects to https://elsewhere.example/api/v1/chat/completions");
   expect_unavailable([&] { run(server.url(), 5); }, "--base-url https://elsewhere.example/api/v1");
-  location = "";
+  server.change([&] { location = ""; });
   expect_unavailable([&] { run(server.url(), 5); }, "redirects to " + server.url() + "/login");
   FakeServer bare(
       [](const FakeRequest&) { return FakeAnswer{.status = 404, .body = "<h1>nothing here</h1>"}; });
@@ -61,7 +61,7 @@ TEST_F(Running, RepliesThatAreNoneAreShownAndEndTheRunEarly) {
   FakeServer server([&](const FakeRequest&) { return FakeAnswer{.body = body}; });
   for (const auto& [text, words] : bodies) {
     TearDown();
-    body = text;
+    server.change([&] { body = text; });
     const auto before = server.requests();
     expect_unavailable([&] { run(server.url(), 60); }, words);
     EXPECT_LE(server.requests() - before, kHopeless + options_.pace.concurrency) << text;
@@ -70,7 +70,7 @@ TEST_F(Running, RepliesThatAreNoneAreShownAndEndTheRunEarly) {
   for (const std::string& hostile :
        {deep, R"({"choices": [{"message": {"content": "x"}}], "usage": )" + deep, "{\"error\": " + deep}) {
     TearDown();
-    body = hostile;
+    server.change([&] { body = hostile; });
     expect_unavailable([&] { run(server.url(), 60); }, "is not JSON");
   }
 }
@@ -105,8 +105,10 @@ TEST_F(Running, RepliesWithoutATextEndTheRunAndSayWhatTheyHave) {
   for (const auto& [text, words] : messages)
     for (const std::string reason : {"length", "content_filter"}) {
       TearDown();
-      message = json::parse(text);
-      finish = reason;
+      server.change([&] {
+        message = json::parse(text);
+        finish = reason;
+      });
       const auto before = server.requests();
       expect_unavailable([&] { run(server.url(), 200); }, words);
       EXPECT_LE(server.requests() - before, 3 * kHopeless + options_.pace.concurrency) << text;
@@ -117,9 +119,11 @@ TEST_F(Running, RepliesWithoutATextEndTheRunAndSayWhatTheyHave) {
   // A list of text parts is a text.
   TearDown();
   const std::string whole = item_completion("x");
-  message = {
-      {"content",
-       {{{"type", "text"}, {"text", whole.substr(0, 40)}}, {{"type", "text"}, {"text", whole.substr(40)}}}}};
+  server.change([&] {
+    message = {{"content",
+                {{{"type", "text"}, {"text", whole.substr(0, 40)}},
+                 {{"type", "text"}, {"text", whole.substr(40)}}}}};
+  });
   EXPECT_EQ(run(server.url(), 3).done, 3);
 }
 
@@ -243,7 +247,7 @@ TEST_F(Running, TheKeyReachesNoTextOfOurs) {
     for (const char* how : {"plain", "escaped"}) {
       TearDown();
       status = code;
-      form = how;
+      server.change([&] { form = how; });
       options_.tries = 2;
       std::string said;
       try {

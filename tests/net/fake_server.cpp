@@ -190,6 +190,12 @@ FakeServer::~FakeServer() {
   ::close(wake_);
 }
 
-void FakeServer::serve() { Loop(listener_, wake_, handler_, requests_).run(); }
+void FakeServer::serve() {
+  const Handler alone = [this](const FakeRequest& request) {
+    const std::lock_guard lock(handling_);
+    return handler_(request);
+  };
+  Loop(listener_, wake_, alone, requests_).run();
+}
 
 }  // namespace hyperllm::testing_support

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -44,10 +45,18 @@ class FakeServer {
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   std::int64_t requests() const { return requests_; }
+  // Calls `change` while no handler runs: for what the handler reads. A run that has ended early may have
+  // left requests behind, which are still being answered.
+  template <typename Change>
+  void change(const Change& change) {
+    const std::lock_guard lock(handling_);
+    change();
+  }
 
  private:
   void serve();
   Handler handler_;
+  std::mutex handling_;
   int listener_ = -1, wake_ = -1, port_ = 0;
   std::atomic<std::int64_t> requests_ = 0;
   std::thread thread_;
