@@ -185,11 +185,18 @@ class Program {
     } else {
       set_threads(0);
       for (std::size_t i = 0; i < stages_.size(); ++i)
-        if (stages_[i].name == name) run_stage(name, *calls_[i], context, out_);
+        if (stages_[i].name == name) run_or_keep(name, *calls_[i], context);
     }
     out_.flush();
     HYPERLLM_CHECK(out_.good(), ErrorCode::kIo, "cannot write the results to standard output.");
     return 0;
+  }
+
+  void run_or_keep(const std::string& stage, StageCall& call, const Context& context) const {
+    if (call.keeps_result() && is_up_to_date(stage, call))
+      context.info(stage + ": up to date");
+    else
+      run_stage(stage, call, context, out_);
   }
 
   void set_threads(std::int64_t otherwise) const {

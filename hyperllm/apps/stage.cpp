@@ -45,12 +45,9 @@ void run_stage(const std::string& stage, StageCall& call, const Context& context
   check_owners(call.fields());
   std::optional<FolderLock> lock;
   if (const auto folder = call.writes_to(); !folder.empty()) lock.emplace(folder);
-  if (call.keeps_result() && is_up_to_date(stage, call)) {
-    context.info(stage + ": up to date");
-    return;
-  }
   for (const auto& manifest : call.builds_on()) artifact::require_made_from(manifest, call.built_from());
-  for (const auto& [manifest, folder] : call.needs_intact()) artifact::require_intact(manifest, folder);
+  if (const auto run = call.uses_model_of(); !run.empty())
+    artifact::require_intact(run / "manifest.json", run / "model");
   call.run(context, out);
   if (call.manifest().empty()) return;
   artifact::save_manifest(manifest_of(stage, call, call.outputs()), call.manifest());

@@ -33,13 +33,10 @@ class StageCall {
   // others, a user's summary, embedding or model could hold what validation and test hide from it.
   virtual Files builds_on() const { return {}; }
   virtual Files built_from() const { return {}; }
-  // Manifests whose files under the named folder must be as they were written: a damaged model would answer
-  // all the same.
-  struct Written {
-    std::filesystem::path manifest, folder;
-  };
-  virtual std::vector<Written> needs_intact() const { return {}; }
-  // True if a result that is up to date is kept when the stage is called once more.
+  // The run folder whose model it uses: the model must be as training wrote it, for a damaged one answers all
+  // the same. Empty: none.
+  virtual std::filesystem::path uses_model_of() const { return {}; }
+  // True if the command line, too, leaves a result alone that is up to date, as recipes do for every stage.
   virtual bool keeps_result() const { return false; }
   // After the manifest is written.
   virtual void ended() {}

@@ -6,6 +6,7 @@
 #include "hyperllm/apps/stage.h"
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/file_set.h"
+#include "hyperllm/llm/call_store.h"
 #include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/stages/bench/run.h"
 #include "hyperllm/stages/embed/run.h"
@@ -66,7 +67,7 @@ fs::path local_model(const llm::ServerOptions& server) {
   return server.llm == "local" ? fs::path(server.model) : fs::path();
 }
 
-// The datasets' tables of ids, or, where there are none, the interactions that hold the ids.
+// The dataset's tables of ids, or, where there are none, the interactions that hold the ids.
 Files id_files(const fs::path& dataset) {
   Files files = existing(dataset, {"users.tsv", "items.tsv"});
   return files.empty() ? files_in(dataset, ".train.inter") : files;
@@ -82,9 +83,6 @@ Files interaction_files(const fs::path& dataset) {
 fs::path if_there(const fs::path& dataset, const fs::path& folder) {
   return fs::is_directory(dataset) ? folder : fs::path();
 }
-
-// Workers on several machines share a store, and perhaps the dataset's folder: they write the same files.
-bool is_shared(const std::string& store) { return store.find("://") != std::string::npos; }
 
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
  public:
@@ -113,8 +111,9 @@ class Extract : public CallOf<stages::extract::ExtractOptions> {
   fs::path manifest() const override {
     return told_ || options_.only_tells() ? fs::path() : options_.dataset / "extract.manifest.json";
   }
+  // Workers on several machines share a store, and perhaps the dataset's folder: they write the same files.
   fs::path writes_to() const override {
-    return options_.only_tells() || is_shared(options_.llm.server.store)
+    return options_.only_tells() || llm::is_server_store(options_.llm.server.store)
                ? fs::path()
                : if_there(options_.dataset, options_.dataset);
   }
@@ -163,7 +162,7 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
     return options_.openai.server.dry_run ? fs::path() : folder() / "embed.manifest.json";
   }
   fs::path writes_to() const override {
-    return options_.openai.server.dry_run || is_shared(options_.openai.server.store)
+    return options_.openai.server.dry_run || llm::is_server_store(options_.openai.server.store)
                ? fs::path()
                : if_there(options_.dataset, folder());
   }
@@ -234,9 +233,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     return files;
   }
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
-  std::vector<Written> needs_intact() const override {
-    return {{options_.run / "manifest.json", options_.run / "model"}};
-  }
+  fs::path uses_model_of() const override { return options_.run; }
   Files built_from() const override {
     Files files = files_in(options_.dataset, ".train.inter");
     append(files, files_in(options_.dataset, ".valid.inter"));
@@ -264,9 +261,7 @@ class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
   // Rows of the model stand for users and items; with other ids they would be other people's answers.
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
   Files built_from() const override { return id_files(options_.dataset); }
-  std::vector<Written> needs_intact() const override {
-    return {{options_.run / "manifest.json", options_.run / "model"}};
-  }
+  fs::path uses_model_of() const override { return options_.run; }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::recommend::run(options_, context);
     if (options_.output.empty()) out << result.text;

@@ -10,9 +10,8 @@
 namespace hyperllm {
 
 // Folders of the groups whose limits by `controller` ("memory", "cpu") hold for this process: its own and all
-// above it up to the mount point, of version 1 and of version 2, whose files have different names. `root`
-// stands in for
-// "/" in tests. Folders need not exist: a container sees the path of its host.
+// above it up to the mount point, of version 1 and of version 2, whose files have different names. Folders need
+// not exist: a container sees the path of its host. `root` stands in for "/" in tests.
 std::vector<std::filesystem::path> control_groups(const std::filesystem::path& root,
                                                   const std::string& controller);
 

@@ -15,8 +15,7 @@ namespace hyperllm {
 // nothing.
 //
 //   1. Every file is written to its temporary and synced. A full disk ends here; nothing has changed.
-//   2. The list of renames and removals is written to FOLDER/.hyperllm.commit, synced, under that name at
-//   once.
+//   2. The list of renames and removals is written aside, synced, and renamed to FOLDER/.hyperllm.commit.
 //      This is the moment of the commit.
 //   3. The renames and removals are done, the folders synced, and the list is removed.
 //

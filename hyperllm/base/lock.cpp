@@ -33,9 +33,10 @@ std::string this_process() {
     command = read_file("/proc/self/cmdline");
   } catch (const Error&) {  // no /proc
   }
-  // The program and its subcommand; what follows may hold a password in an address.
-  command.resize(
-      std::min(command.find('\0', std::min(command.find('\0'), command.size() - 1) + 1), command.size()));
+  // Arguments end in NUL. Only the program and its subcommand are told: an address may hold a password.
+  std::size_t end = command.find('\0');
+  if (end != command.npos) end = command.find('\0', end + 1);
+  command.resize(std::min(end, command.size()));
   std::replace(command.begin(), command.end(), '\0', ' ');
   return ("process " + std::to_string(::getpid()) + " on " + host + " since " + since + ": " + command)
       .substr(0, kLongestHolder);

@@ -51,7 +51,7 @@ std::string name_of(CallState state) {
 bool on_a_server(const std::string& where) {
   const bool server = where.starts_with("postgresql://") || where.starts_with("postgres://");
   HYPERLLM_CHECK(
-      server || where.find("://") == std::string::npos, ErrorCode::kInvalidArgument,
+      server || !is_server_store(where), ErrorCode::kInvalidArgument,
       "option 'store': '" + net::shown_url(where) + "': expected a file, or postgresql://user@host/database");
   return server;
 }
@@ -67,6 +67,8 @@ std::string now() {
 }
 
 }  // namespace
+
+bool is_server_store(const std::string& where) { return where.find("://") != std::string::npos; }
 
 std::unique_ptr<CallStore> CallStore::open(const std::string& where) {
   return std::make_unique<CallStore>(on_a_server(where) ? open_postgres(where) : open_sqlite(where));

@@ -125,4 +125,7 @@ class CallStore {
   std::string worker_ = "0";
 };
 
+// True for the address of a server, which several machines may share; false for a file.
+bool is_server_store(const std::string& where);
+
 }  // namespace hyperllm::llm

@@ -15,6 +15,7 @@
 #include "hyperllm/llm/read_values.h"
 #include "hyperllm/llm/session.h"
 #include "hyperllm/llm/unicode.h"
+#include "hyperllm/net/secrets.h"
 
 namespace hyperllm::llm {
 namespace {
@@ -157,16 +158,8 @@ void fill(EmbeddingTable& table, EmbeddingJob& job, CallStore& store,
 std::string floats_to_base64(const std::vector<float>& values) {
   std::string bytes(values.size() * sizeof(float), '\0');
   if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      out += i + k > bytes.size() ? '=' : kDigits[(group >> (18 - 6 * k)) & 63];
-  }
-  return out;
+  std::string text = net::base64_of(bytes);
+  return text.append((4 - text.size() % 4) % 4, '=');
 }
 
 std::vector<float> floats_from_base64(std::string_view text) {

@@ -432,7 +432,7 @@ ExtractionResult extract(const fs::path& dataset, const ExtractionOptions& optio
   }
   if (options.report) {
     const std::string where = store_path(options.server, dataset);
-    HYPERLLM_CHECK(where.find("://") != std::string::npos || fs::exists(where), ErrorCode::kIo,
+    HYPERLLM_CHECK(is_server_store(where) || fs::exists(where), ErrorCode::kIo,
                    where + ": no call store; nothing has been asked yet");
     told.text = report_text(CallStore::open_to_read(where)->report());
     return told;

@@ -38,8 +38,6 @@ void check(const ServerOptions& options) {
   if (options.llm != "local" && !options.base_url.empty()) check_address(options.base_url);
 }
 
-bool is_server_store(const std::string& where) { return where.find("://") != std::string::npos; }
-
 // Files with keys end in a line end. One inside would end the header and begin another.
 std::string key_from(const std::string& variable) {
   const char* value = std::getenv(variable.c_str());

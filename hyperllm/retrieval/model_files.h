@@ -2,13 +2,12 @@
 //
 //   RUN/model/model.json      {"kind": "embeddings", "geometry": "lorentz", "curvature": 1}
 //                             {"kind": "popularity"} | {"kind": "item_item"}
-//   RUN/model/users.npy items.npy   embeddings: rows in the dataset's order, final representations. Lorentz:
-//   space
-//                             coordinates only (time is sqrt(1/c + |x|^2)); Poincare: ball coordinates;
-//                             euclidean: inner product
-//   RUN/model/item_scores.npy       popularity: items x 1
-//   RUN/model/weights.npy           item_item: items x items (EASE); a user's scores are the sum of his
-//   training items' rows
+//   RUN/model/users.npy, items.npy   embeddings: rows in the dataset's order, final representations. lorentz:
+//                             space coordinates only (time is sqrt(1/c + |x|^2)); poincare: ball coordinates;
+//                             euclidean: ranked by inner product
+//   RUN/model/item_scores.npy popularity: items x 1
+//   RUN/model/weights.npy     item_item: items x items (EASE); a user's scores are the sum of the rows of the
+//                             user's training items
 #pragma once
 
 #include <filesystem>
