@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/cholesky.h"
-#include "hyperllm/baselines/memory.h"
 
 namespace hyperllm::baselines {
 namespace {
@@ -186,7 +186,7 @@ void check_memory(const EasePlan& plan, const EaseOptions& options) {
   const double limit =
       options.memory_gib > 0 ? options.memory_gib * kGib : static_cast<double>(available_memory());
   HYPERLLM_CHECK(
-      limit == 0 || plan.bytes <= limit, ErrorCode::kInvalidArgument,
+      limit < 0 || plan.bytes <= limit, ErrorCode::kInvalidArgument,
       "EASE needs " + gib_text(plan.bytes) + " of memory for this catalogue, " + gib_text(limit) +
           (options.memory_gib > 0 ? " are allowed (memory_gib)" : " are free") +
           "; keep fewer items (a higher k-core in prepare), leave EASE out, or use a larger machine");

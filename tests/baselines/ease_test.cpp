@@ -7,10 +7,10 @@
 #include <cstring>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/random.h"
 #include "hyperllm/baselines/cholesky.h"
-#include "hyperllm/baselines/memory.h"
 
 namespace hyperllm::baselines {
 namespace {

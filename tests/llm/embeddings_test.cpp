@@ -41,6 +41,12 @@ class Embedding : public testing::Test {
       data.push_back({{"index", i}, {"embedding", {number_of(body["input"][i]) + 1, 1}}});
     return {{"data", data}, {"usage", {{"prompt_tokens", 5}}}};
   }
+  // The right reply, changed by the mode that is tried.
+  static FakeAnswer changed_reply(const FakeRequest& request, const std::function<void(json&)>& change) {
+    json reply = right_reply(json::parse(request.body));
+    change(reply);
+    return FakeAnswer{.body = reply.dump()};
+  }
   static int number_of(const std::string& text) { return std::stoi(text.substr(1)); }
 
   EmbeddingTable embed(const FakeServer& server, int count) {
@@ -91,14 +97,10 @@ TEST_F(Embedding, HarmlessDeviationsAreRead) {
        }},
   };
   std::function<void(json&)> change;
-  FakeServer server([&](const FakeRequest& request) {
-    json reply = right_reply(json::parse(request.body));
-    change(reply);
-    return FakeAnswer{.body = reply.dump()};
-  });
+  FakeServer server([&](const FakeRequest& request) { return changed_reply(request, change); });
   for (const auto& [name, mode] : modes) {
     fresh();
-    change = mode;
+    server.change([&] { change = mode; });
     expect_right(embed(server, 20), 20, name);
     const auto spent = CallStore::open((folder_ / "llm_calls.sqlite").string())->spent();
     EXPECT_GE(spent.prompt_tokens, 5) << name;
@@ -131,14 +133,10 @@ TEST_F(Embedding, WrongRepliesAreRefusedWholeAndNothingIsStored) {
        }},
   };
   std::function<void(json&)> change;
-  FakeServer server([&](const FakeRequest& request) {
-    json reply = right_reply(json::parse(request.body));
-    change(reply);
-    return FakeAnswer{.body = reply.dump()};
-  });
+  FakeServer server([&](const FakeRequest& request) { return changed_reply(request, change); });
   for (const auto& [words, mode] : modes) {
     fresh();
-    change = mode;
+    server.change([&] { change = mode; });
     try {
       embed(server, 24);
       ADD_FAILURE() << words;
@@ -208,7 +206,7 @@ TEST_F(Embedding, UselessVectorsEndTheRunEarly) {
   for (const json& useless : {json(), json::array(), json{0, 0}, json{1, nullptr}, json{"1", "2"},
                               json{1e300, 1}, json("!!"), json("AAA"), json::object(), json(true)}) {
     fresh();
-    vector = useless;
+    server.change([&] { vector = useless; });
     const auto before = server.requests();
     try {
       embed(server, 2000);

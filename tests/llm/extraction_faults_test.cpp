@@ -45,12 +45,12 @@ TEST_F(Extracting, WithoutAnyValidAnswerNothingIsMadeOfNone) {
   const auto asked = server.requests();
   EXPECT_EQ(error_of([&] { extract(folder_, options(server), {}); }, ErrorCode::kUnavailable), said);
   EXPECT_EQ(server.requests(), asked) << "dead letters are not asked again, and still nothing is written";
-  broken = "users";
+  server.change([&] { broken = "users"; });
   ExtractionOptions again = options(server);
   again.server.retry_failed = true;
   said = error_of([&] { extract(folder_, again, {}); }, ErrorCode::kUnavailable);
   EXPECT_TRUE(contains(said, "none of the 6 users has a valid reply")) << said;
-  broken = "nothing";
+  server.change([&] { broken = "nothing"; });
   EXPECT_TRUE(extract(folder_, again, {}).written);
 }
 

@@ -148,7 +148,7 @@ TEST_F(Running, NumbersOfAnyKindDefeatNoBudgetAndEndNoRun) {
   options_.budget.tokens = 6000;
   for (const char* text : usages) {
     TearDown();
-    usage = text;
+    server.change([&] { usage = text; });
     const RunTotals totals = run(server.url(), 300);
     EXPECT_TRUE(totals.budget_reached) << text;
     EXPECT_GE(totals.done, 10) << text;
@@ -158,7 +158,7 @@ TEST_F(Running, NumbersOfAnyKindDefeatNoBudgetAndEndNoRun) {
     EXPECT_EQ(CallStore::open(file_)->spent().prompt_tokens, totals.prompt_tokens) << text;
   }
   TearDown();
-  usage = R"({"prompt_tokens": "10", "completion_tokens": 20.0})";
+  server.change([&] { usage = R"({"prompt_tokens": "10", "completion_tokens": 20.0})"; });
   options_.budget = {};
   EXPECT_EQ(run(server.url(), 10).prompt_tokens, 100) << "a number as text is one";
   EXPECT_EQ(report().completion_tokens, 200);
@@ -181,10 +181,9 @@ TEST_F(Running, EarlyRefusalsAreDeadLettersIfOthersAreAnswered) {
 // Hard questions at the front end no run that found answers before, wherever those stand in the job.
 TEST_F(Running, WhatIsKnownCountsAsAnswered) {
   const int hard = 3 * static_cast<int>(kHopeless);
-  bool broken = true;
   FakeServer server([&](const FakeRequest& request) {
     const std::string subject = subject_of(json::parse(request.body));
-    if (std::stoi(subject.substr(1)) < hard && broken) return FakeAnswer{.body = chat_answer("nonsense")};
+    if (std::stoi(subject.substr(1)) < hard) return FakeAnswer{.body = chat_answer("nonsense")};
     return FakeAnswer{.body = chat_answer(item_completion(subject))};
   });
   expect_unavailable([&] { run(server.url(), 500); }, "of use; the last: The reply contains no JSON object");
