@@ -103,8 +103,8 @@ class Planner {
   void refuse_what_no_run_uses() const {
     for (const auto& [key, shared] : shared_)
       HYPERLLM_CHECK(!shared.unused, ErrorCode::kInvalidArgument,
-                     shared.where + ": [train]: option '" + key + "' is of the " + shared.kind + " " +
-                         shared.owner + ", which no run has; leave it out.");
+                     shared.where + ": [train]: option '" + key + "' belongs to the " + shared.kind + " " +
+                         shared.owner + ", which no run uses; leave it out.");
   }
 
   // Before any work, not when the step's turn has come.

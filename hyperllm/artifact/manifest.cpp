@@ -103,7 +103,7 @@ void require_intact(const std::filesystem::path& path, const std::filesystem::pa
     const std::filesystem::path file = folder / written.filename();
     if (std::filesystem::exists(file) && hash == hash_file(file)) continue;
     throw data_error(file.string(), 0, "",
-                     "it is not what " + path.string() + " says was written (damaged or replaced)",
+                     "it differs from what " + path.string() + " recorded (damaged or replaced)",
                      "Train the run again. If you replaced the file yourself, remove " + path.string() + ".");
   }
 }

@@ -125,8 +125,8 @@ void check_owners(const FieldList& fields) {
     if (counts(field, fields) || field_text(field) == field.owner->untouched) continue;
     const FieldOwner& owner = *field.owner;
     const Field& chosen = find_field(fields, owner.chosen_by.front(), owner.kind);
-    throw Error(ErrorCode::kInvalidArgument, "option '" + field.name + "' is of the " + owner.kind + " " +
-                                                 owner.name + ", and '" + chosen.name + "' is " +
+    throw Error(ErrorCode::kInvalidArgument, "option '" + field.name + "' belongs to the " + owner.kind +
+                                                 " " + owner.name + ", but '" + chosen.name + "' is " +
                                                  field_text(chosen) + "; leave it out, or set '" +
                                                  chosen.name + "' to " + owner.name);
   }

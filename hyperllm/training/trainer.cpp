@@ -211,8 +211,8 @@ class Run {
     const std::string kept = set_aside(options_.checkpoint);
     if (std::filesystem::exists(options_.log)) set_aside(options_.log);
     context_.warn(options_.checkpoint.string() +
-                  " is of training with other options or data that did not end; it is " + "kept as " + kept +
-                  ", and training starts afresh");
+                  " belongs to unfinished training with other options or data; it is kept as " + kept +
+                  ", and training starts from the beginning");
     return std::nullopt;
   }
 

@@ -169,11 +169,11 @@ TEST_F(RealRecipe, EveryOptionCountsAsItsEffectSays) {
 TEST_F(RealRecipe, AnOptionOfAnotherModelIsRefusedBeforeAnyWork) {
   hyperllm::test::expect_error(
       ErrorCode::kInvalidArgument,
-      {"train b: option 'ease_lambda' is of the model ease, and 'model' is hgcf", "leave it out"},
+      {"train b: option 'ease_lambda' belongs to the model ease, but 'model' is hgcf", "leave it out"},
       [&] { run({"runs.b.ease_lambda=7"}); });
   hyperllm::test::expect_error(
       ErrorCode::kInvalidArgument,
-      {"--set train.ease_lambda=7: [train]: option 'ease_lambda' is of the model ease, which no run has"},
+      {"--set train.ease_lambda=7: [train]: option 'ease_lambda' belongs to the model ease, which no run uses"},
       [&] { run({"train.ease_lambda=7"}); });
   EXPECT_FALSE(fs::exists(out("data")));
   EXPECT_EQ(run({"runs.popular.model=ease"}), kAll);
@@ -190,7 +190,7 @@ TEST_F(RealRecipe, AnOptionOfAnotherModelIsRefusedBeforeAnyWork) {
                                           {"model", "popular"},
                                           {"ease_lambda", "7"}})
     assign_field(find_field(fields, name, ""), value);
-  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"'ease_lambda' is of the model ease"},
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"'ease_lambda' belongs to the model ease"},
                                [&] { run_stage("train", *call, {}, said); });
 }
 

@@ -119,7 +119,7 @@ TEST(Fields, AnOptionCountsWhereItsOwnerIsChosenAndIsRefusedElsewhere) {
   options.depth = 4;
   EXPECT_EQ(
       message_of([&] { check_fields(options.fields()); }),
-      "option 'deep_layers' is of the model deep, and 'model' is plain; leave it out, or set 'model' to "
+      "option 'deep_layers' belongs to the model deep, but 'model' is plain; leave it out, or set 'model' to "
       "deep");
   options.model = "deep";
   check_fields(options.fields());

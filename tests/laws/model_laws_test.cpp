@@ -292,7 +292,7 @@ TEST_F(OwnOptionsOf, ABackboneCountOnlyForIt) {
   hgcf.validate();
   hgcf.set("gated_penalty", "2");
   expect_error(ErrorCode::kInvalidArgument,
-               {"'gated_penalty' is of the model gated", "'model' is hgcf", "leave it out"},
+               {"'gated_penalty' belongs to the model gated", "'model' is hgcf", "leave it out"},
                [&] { hgcf.validate(); });
   const auto copy = hgcf;  // a value: changes do not reach the original
   hgcf.set("gated_penalty", "0.01");

@@ -149,10 +149,10 @@ TEST_F(TrainTest, ABaselinesOptionIsOfItAlone) {
   EXPECT_NE(weights("1"), weights("100"));
   TrainOptions with = options("base");
   with.set("ease_lambda", "1");
-  fails(ErrorCode::kInvalidArgument, {"'ease_lambda' is of the model ease", "'model' is hgcf"}, with);
+  fails(ErrorCode::kInvalidArgument, {"'ease_lambda' belongs to the model ease", "'model' is hgcf"}, with);
   with = options("base");
   with.set("softmax_tau", "1");
-  fails(ErrorCode::kInvalidArgument, {"'softmax_tau' is of the objective softmax", "'objective' is hinge"},
+  fails(ErrorCode::kInvalidArgument, {"'softmax_tau' belongs to the objective softmax", "'objective' is hinge"},
         with);
   with.set("phase1_objective", "softmax");
   run(with, {});
