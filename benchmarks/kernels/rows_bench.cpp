@@ -42,7 +42,7 @@ bool close(double a, double b) { return std::abs(a - b) <= 1e-5 * std::max(1.0, 
 struct BenchGraph {
   std::vector<std::int64_t> indptr = {0}, cuts;
   std::vector<std::int32_t> indices;
-  Floats weights, inverse_degree;
+  Floats weights, scale;
   bool unit = true;
 
   explicit BenchGraph(bool with_tags) {
@@ -71,14 +71,14 @@ struct BenchGraph {
         degree += weight;
       }
       indptr.push_back(static_cast<std::int64_t>(indices.size()));
-      inverse_degree.push_back(1 / degree);
+      scale.push_back(1 / degree);
     }
     cuts = row_cuts(indptr);
   }
 
-  std::int64_t nodes() const { return static_cast<std::int64_t>(inverse_degree.size()); }
+  std::int64_t nodes() const { return static_cast<std::int64_t>(scale.size()); }
   SymmetricGraph view() const {
-    return {nodes(), indptr, indices, unit ? std::span<const float>() : weights, inverse_degree, cuts};
+    return {nodes(), indptr, indices, unit ? std::span<const float>() : weights, scale, cuts};
   }
 };
 

@@ -115,8 +115,10 @@ bool counts(const Field& field, const FieldList& fields) {
   if (!field.owner) return true;
   return std::any_of(fields.begin(), fields.end(), [&](const Field& other) {
     const std::vector<std::string>& chosen_by = field.owner->chosen_by;
-    return std::find(chosen_by.begin(), chosen_by.end(), other.name) != chosen_by.end() &&
-           field_text(other) == field.owner->name;
+    if (std::find(chosen_by.begin(), chosen_by.end(), other.name) == chosen_by.end()) return false;
+    const std::string chosen = field_text(other);
+    return (chosen == "auto" && field.owner->automatic ? field.owner->automatic() : chosen) ==
+           field.owner->name;
   });
 }
 

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -52,6 +53,8 @@ struct FieldOwner {
   std::string kind, name;              // as errors call it: "model", "hrcf"
   std::vector<std::string> chosen_by;  // fields of the same list
   std::string untouched;               // the field's text where nobody has set it
+  // What "auto" in one of those fields stands for at present; empty: it stands for nobody's name.
+  std::function<std::string()> automatic = {};
 };
 
 struct Field {

@@ -102,15 +102,16 @@ class OwnOptions {
   }
 
   // All options under their full names, each counting only while one of the fields `chosen_by` holds its
-  // owner's name.
-  FieldList fields(const std::vector<std::string>& chosen_by) {
+  // owner's name, or "auto" where that stands for it.
+  FieldList fields(const std::vector<std::string>& chosen_by,
+                   const std::function<std::string()>& automatic = {}) {
     FieldList all;
     for (Owner& owner : owners_) {
       const FieldList untouched = owner.untouched->fields();
       for (Field& field : owner.now->fields()) {
         std::string before = field_text(find_field(untouched, field.name, owner.name));
         field.name = owner.prefix + field.name;
-        field.owner = FieldOwner{kind_, owner.name, chosen_by, std::move(before)};
+        field.owner = FieldOwner{kind_, owner.name, chosen_by, std::move(before), automatic};
         all.push_back(std::move(field));
       }
     }

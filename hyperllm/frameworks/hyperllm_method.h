@@ -45,7 +45,7 @@ struct HyperLlmMethod final : Method {
   std::int64_t contrast_rows = 0;
 
   std::int64_t experts = 16;
-  std::string phase1_objective = "hinge";
+  std::string phase1_objective = "auto";
   double phase1_margin = 0.1;
   double phase1_lr = 1e-3;
   std::int64_t phase1_epochs = 500;

@@ -23,6 +23,7 @@ struct Needs {
   bool contrast = false;             // all-pairs contrast of the items
   std::int64_t contrast_rows = 0;    // items in a step of it; 0: all
   std::int64_t experts = 0;          // of a mixture over the embeddings; 0: none
+  std::int64_t step_bytes = 0;       // memory of a step beside all that
 };
 
 // What a run lends its method.
@@ -32,7 +33,7 @@ struct Materials {
   graph::GraphPtr user_item;
   std::shared_ptr<const models::Backbone> backbone;
   std::shared_ptr<const Objective> objective;
-  // Another one, with the run's options for it.
+  // Another one, with the run's options for it; "auto": what the model was published with.
   std::function<std::shared_ptr<const Objective>(const std::string& name)> objective_called;
   std::function<torch::Tensor()> semantic;  // reads the embeddings: (users + items) x their columns
   std::function<torch::Tensor()> start;     // reads them as tangents: (users + items) x dim

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/manifold/fused.h"
@@ -52,7 +53,8 @@ Tensor reference_propagate_sum(const Graph& graph, const Tensor& x, std::int64_t
     for (std::int64_t e = view.indptr[row]; e < view.indptr[row + 1]; ++e) {
       rows.push_back(row);
       columns.push_back(view.indices[e]);
-      values.push_back((view.weights.empty() ? 1.0 : view.weights[e]) * view.inverse_degree[row]);
+      values.push_back((view.weights.empty() ? 1.0 : view.weights[e]) * view.scale[row] *
+                       (view.both_sides ? view.scale[view.indices[e]] : 1.0F));
     }
   const Tensor row_index = torch::tensor(rows, torch::kLong).to(x.device());
   const Tensor column_index = torch::tensor(columns, torch::kLong).to(x.device());
@@ -67,7 +69,8 @@ Tensor reference_propagate_sum(const Graph& graph, const Tensor& x, std::int64_t
 
 }  // namespace
 
-Graph::Graph(std::int64_t nodes, std::span<const Edge> edges) : nodes_(nodes) {
+Graph::Graph(std::int64_t nodes, std::span<const Edge> edges, Normalization normalization, SelfLoops loops)
+    : nodes_(nodes), both_sides_(normalization == Normalization::kSymmetric) {
   std::vector<Edge> entries;
   entries.reserve(2 * edges.size() + nodes);
   for (const Edge& edge : edges) {
@@ -78,8 +81,12 @@ Graph::Graph(std::int64_t nodes, std::span<const Edge> edges) : nodes_(nodes) {
     entries.push_back(edge);
     entries.push_back({edge.b, edge.a, edge.weight});
   }
+  std::vector<bool> connected(loops == SelfLoops::kIsolated ? nodes : 0);
+  if (loops == SelfLoops::kIsolated)
+    for (const Edge& entry : entries) connected[entry.a] = true;
   for (std::int64_t node = 0; node < nodes; ++node)
-    entries.push_back({static_cast<std::int32_t>(node), static_cast<std::int32_t>(node), 1});
+    if (loops == SelfLoops::kAll || (loops == SelfLoops::kIsolated && !connected[node]))
+      entries.push_back({static_cast<std::int32_t>(node), static_cast<std::int32_t>(node), 1});
   std::sort(entries.begin(), entries.end(),
             [](const Edge& x, const Edge& y) { return x.a != y.a ? x.a < y.a : x.b < y.b; });
   indptr_.assign(nodes + 1, 0);
@@ -97,14 +104,32 @@ Graph::Graph(std::int64_t nodes, std::span<const Edge> edges) : nodes_(nodes) {
   }
   for (std::int64_t node = 0; node < nodes; ++node) {
     indptr_[node + 1] += indptr_[node];
-    inverse_degree_.push_back(static_cast<float>(1 / degree[node]));
+    const double inverse = degree[node] > 0 ? 1 / degree[node] : 0;
+    scale_.push_back(static_cast<float>(both_sides_ ? std::sqrt(inverse) : inverse));
   }
   if (std::all_of(weights_.begin(), weights_.end(), [](float weight) { return weight == 1; })) weights_ = {};
   cuts_ = kernels::row_cuts(indptr_);
 }
 
 kernels::SymmetricGraph Graph::view() const {
-  return {nodes_, indptr_, indices_, weights_, inverse_degree_, cuts_};
+  return {nodes_, indptr_, indices_, weights_, scale_, cuts_, both_sides_};
+}
+
+std::vector<Edge> Graph::edges() const {
+  std::vector<Edge> edges;
+  edges.reserve(indices_.size() / 2);
+  for (std::int64_t row = 0; row < nodes_; ++row)
+    for (std::int64_t e = indptr_[row]; e < indptr_[row + 1]; ++e)
+      if (row < indices_[e])
+        edges.push_back({static_cast<std::int32_t>(row), indices_[e], weights_.empty() ? 1 : weights_[e]});
+  return edges;
+}
+
+GraphPtr Graph::symmetric() const {
+  std::call_once(made_symmetric_, [this] {
+    symmetric_ = std::make_shared<Graph>(nodes_, edges(), Normalization::kSymmetric, SelfLoops::kNone);
+  });
+  return symmetric_;
 }
 
 GraphPtr user_item_graph(const data::Csr& train) {

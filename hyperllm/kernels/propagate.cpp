@@ -24,7 +24,7 @@ struct PropagateLayer {
   const float* base;
   float* target;
   std::int64_t dim;
-  bool transposed;
+  bool scales_rows, scales_columns;
 };
 
 }  // namespace hyperllm::kernels
@@ -44,9 +44,8 @@ enum class Weights { kOne, kGiven, kByColumn, kGivenByColumn };
 template <Weights kWeights>
 HWY_INLINE float weight_of(const SymmetricGraph& graph, std::int64_t edge, std::int32_t column) {
   if constexpr (kWeights == Weights::kGiven) return graph.weights[edge];
-  if constexpr (kWeights == Weights::kByColumn) return graph.inverse_degree[column];
-  if constexpr (kWeights == Weights::kGivenByColumn)
-    return graph.weights[edge] * graph.inverse_degree[column];
+  if constexpr (kWeights == Weights::kByColumn) return graph.scale[column];
+  if constexpr (kWeights == Weights::kGivenByColumn) return graph.weights[edge] * graph.scale[column];
   return 1;
 }
 
@@ -79,7 +78,7 @@ HWY_ATTR void panel(const PropagateLayer& layer, std::int64_t first, std::int64_
         sum[v] = hn::Add(sum[v], kWeights == Weights::kOne ? value : hn::Mul(weight, value));
       }
     }
-    const auto scale = hn::Set(d, layer.transposed ? 1.0f : graph.inverse_degree[row]);
+    const auto scale = hn::Set(d, layer.scales_rows ? graph.scale[row] : 1.0f);
     for (std::size_t v = 0; v < kVectors; ++v) {
       sum[v] = hn::Mul(sum[v], scale);
       if (layer.base) sum[v] = hn::Add(sum[v], hn::LoadU(d, layer.base + row * layer.dim + at(v)));
@@ -99,7 +98,7 @@ HWY_ATTR void narrow(const PropagateLayer& layer, std::int64_t begin, std::int64
         const std::int32_t j = graph.indices[e];
         sum += weight_of<kWeights>(graph, e, j) * layer.source[j * layer.dim + k];
       }
-      sum *= layer.transposed ? 1.0f : graph.inverse_degree[row];
+      sum *= layer.scales_rows ? graph.scale[row] : 1.0f;
       layer.target[row * layer.dim + k] = layer.base ? sum + layer.base[row * layer.dim + k] : sum;
     }
 }
@@ -126,7 +125,7 @@ HWY_ATTR void rows_of(const PropagateLayer& layer, std::int64_t begin, std::int6
 
 HWY_ATTR void propagate_rows(const PropagateLayer& layer, std::int64_t begin, std::int64_t end) {
   const bool given = !layer.graph.weights.empty();
-  if (layer.transposed)
+  if (layer.scales_columns)
     given ? rows_of<Weights::kGivenByColumn>(layer, begin, end)
           : rows_of<Weights::kByColumn>(layer, begin, end);
   else
@@ -153,7 +152,13 @@ void horner(const SymmetricGraph& graph, std::span<const float> x, std::int64_t 
   float* target = layers % 2 == 1 ? out.data() : scratch.data();
   float* other = layers % 2 == 1 ? scratch.data() : out.data();
   for (std::int64_t left = layers; left > 0; --left) {
-    const PropagateLayer layer{graph, source, left > 1 ? x.data() : nullptr, target, dim, transposed};
+    const PropagateLayer layer{graph,
+                               source,
+                               left > 1 ? x.data() : nullptr,
+                               target,
+                               dim,
+                               !transposed || graph.both_sides,
+                               transposed || graph.both_sides};
     parallel_blocks(static_cast<std::int64_t>(graph.cuts.size()) - 1, [&](std::int64_t block) {
       HWY_DYNAMIC_DISPATCH(propagate_rows)(layer, graph.cuts[block], graph.cuts[block + 1]);
     });

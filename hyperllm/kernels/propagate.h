@@ -1,4 +1,4 @@
-// Graph propagation with the row-normalised adjacency D^-1 (B + I).
+// Graph propagation with a normalised adjacency: D^-1 (B + I), or D^-1/2 B D^-1/2.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,16 @@
 
 namespace hyperllm::kernels {
 
-// A symmetric sparse matrix S = B + I with its row sums; one structure serves A = D^-1 S and its transpose S
-// D^-1.
+// A symmetric sparse matrix S with a scale for each node; one structure serves A = scale S and its transpose
+// S scale, or, with both sides scaled, scale S scale, which is its own transpose.
 struct SymmetricGraph {
   std::int64_t nodes = 0;
   std::span<const std::int64_t> indptr;   // nodes + 1
-  std::span<const std::int32_t> indices;  // ascending within a row, the diagonal included
+  std::span<const std::int32_t> indices;  // ascending within a row, the diagonal included if it is not 0
   std::span<const float> weights;         // as indices; empty: all 1
-  std::span<const float> inverse_degree;  // nodes: 1 / row sum
+  std::span<const float> scale;           // nodes: 1 / row sum, or its root where both sides are scaled
   std::span<const std::int64_t> cuts;     // row_cuts(indptr)
+  bool both_sides = false;
 };
 
 // Ascending rows, the first 0 and the last `nodes`, between which lies about the same work: whatever a row's

@@ -10,6 +10,8 @@ using torch::Tensor;
 
 Tensor Backbone::auxiliary_loss(const Encoded&, const Pass&) const { return {}; }
 
+std::int64_t Backbone::auxiliary_bytes(const Nodes&, std::int64_t, std::int64_t) const { return 0; }
+
 Tensor Backbone::initial_tangents(const Nodes& nodes, const graph::Graph&, std::int64_t dim, double scale,
                                   Random random) const {
   return uniform_tangents(nodes.users + nodes.items, dim, scale, random);

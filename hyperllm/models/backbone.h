@@ -66,6 +66,9 @@ class Backbone {
   // user-item graph in every training step. Undefined: none.
   virtual torch::Tensor auxiliary_loss(const Encoded& encoded, const Pass& pass) const;
 
+  // Memory that auxiliary_loss takes in a step of so many pairs, in bytes.
+  virtual std::int64_t auxiliary_bytes(const Nodes& nodes, std::int64_t dim, std::int64_t pairs) const;
+
   // Where ID embeddings start that nothing else is known of: tangents, nodes x dim. Uniform in [-scale,
   // scale) unless the model says otherwise.
   virtual torch::Tensor initial_tangents(const Nodes& nodes, const graph::Graph& graph, std::int64_t dim,

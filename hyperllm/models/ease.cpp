@@ -22,6 +22,6 @@ struct Ease : Model {
 
 }  // namespace
 
-void add_ease(Registry<Model>& to) { to.add("ease", "linear, item to item", Ease()); }
+void add_ease(Registry<Model>& to) { to.add("ease", "a linear item-item model", Ease()); }
 
 }  // namespace hyperllm::models

@@ -28,6 +28,16 @@ Registry<Model>& models() {
   return all;
 }
 
+std::string objective_for(const Model& model, const std::string& chosen) {
+  return chosen == "auto" ? model.objective() : chosen;
+}
+
+std::string optimizer_for(const Model& model, const objectives::Objective& objective,
+                          const std::string& chosen) {
+  if (chosen != "auto") return chosen;
+  return model.optimizer().empty() ? objective.optimizer() : model.optimizer();
+}
+
 void add_backbone(const std::string& name, std::string help, BackboneFactory factory) {
   models().add(name, std::move(help), OfFactory(std::move(factory)));
 }

@@ -25,11 +25,21 @@ class Model : public Configurable {
   virtual std::vector<std::string> fit(const data::Csr& train, FileSet& files, const std::string& prefix,
                                        const Context& context) const;
 
+  // What the model was published with, which "auto" stands for: the name of an objective, and of an
+  // optimizer ("": the one that suits the objective).
+  virtual std::string objective() const { return "hinge"; }
+  virtual std::string optimizer() const { return ""; }
+
   bool is_baseline() const { return backbone({}) == nullptr; }
 };
 
 // All models: hgcf, popular, ease, and what was added.
 Registry<Model>& models();
+
+// What a run uses that chose `chosen`, a name or "auto".
+std::string objective_for(const Model& model, const std::string& chosen);
+std::string optimizer_for(const Model& model, const objectives::Objective& objective,
+                          const std::string& chosen);
 
 using BackboneFactory = std::function<std::unique_ptr<Backbone>(const BackboneOptions&)>;
 

@@ -18,12 +18,8 @@ struct Pass {
 
   // The stream of this step for `use`, for example "dropped nodes".
   Random random(std::string_view use) const {
-    return Random(seed, epoch_stream(use) + "/step " + std::to_string(step));
-  }
-  // The same for all steps of an epoch.
-  Random epoch_random(std::string_view use) const { return Random(seed, epoch_stream(use)); }
-  std::string epoch_stream(std::string_view use) const {
-    return std::string(use) + "/epoch " + std::to_string(epoch);
+    return Random(seed,
+                  std::string(use) + "/epoch " + std::to_string(epoch) + "/step " + std::to_string(step));
   }
 };
 

@@ -15,6 +15,8 @@ struct Popular : Model {
 
 }  // namespace
 
-void add_popular(Registry<Model>& to) { to.add("popular", "the same items for everybody", Popular()); }
+void add_popular(Registry<Model>& to) {
+  to.add("popular", "the most popular items, for everybody", Popular());
+}
 
 }  // namespace hyperllm::models

@@ -16,6 +16,12 @@ Registry<Objective>& objectives() {
   return all;
 }
 
+std::vector<std::string> choices() {
+  std::vector<std::string> names = objectives().names();
+  names.insert(names.begin(), "auto");
+  return names;
+}
+
 std::unique_ptr<Objective> make_objective(const std::string& name) { return objectives().make(name); }
 
 Tensor lorentz_points(const Tensor& points, const manifold::Space& space) {

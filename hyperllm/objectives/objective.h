@@ -48,6 +48,9 @@ class Objective : public Configurable {
 // All objectives: hinge and softmax, and what was added.
 Registry<Objective>& objectives();
 
+// What an option that names one takes: "auto", and the names.
+std::vector<std::string> choices();
+
 // With its options at their defaults. Throws kInvalidArgument naming the nearest name.
 std::unique_ptr<Objective> make_objective(const std::string& name);
 

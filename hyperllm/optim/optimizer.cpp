@@ -1,5 +1,7 @@
 #include "hyperllm/optim/optimizer.h"
 
+#include <algorithm>
+
 #include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/manifold/fused.h"
@@ -104,6 +106,46 @@ class Adam : public Optimizer {
   std::vector<Tensor> first_, second_;
 };
 
+// Several optimizers, each for the parameters that have its steps.
+class Grouped : public Optimizer {
+ public:
+  Grouped(std::vector<Parameter> all, std::vector<std::unique_ptr<Optimizer>> parts)
+      : Optimizer(std::move(all)), parts_(std::move(parts)) {}
+
+  void step() override {
+    ++steps_;
+    for (const auto& part : parts_) part->step();
+  }
+  void set_steps(std::int64_t steps) override {
+    steps_ = steps;
+    for (const auto& part : parts_) part->set_steps(steps);
+  }
+  NamedTensors state() override {
+    NamedTensors all;
+    for (const auto& part : parts_)
+      for (auto& named : part->state()) all.push_back(std::move(named));
+    return all;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Optimizer>> parts_;
+};
+
+bool same_step(const std::optional<OwnStep>& a, const std::optional<OwnStep>& b) {
+  if (!a || !b) return !a && !b;
+  return a->method == b->method && a->lr == b->lr && a->weight_decay == b->weight_decay;
+}
+
+std::unique_ptr<Optimizer> make_part(std::vector<Parameter> parameters, OptimizerOptions options) {
+  if (const std::optional<OwnStep>& own = parameters.front().own) {
+    options.method = own->method;
+    options.lr = own->lr;
+    options.weight_decay = own->weight_decay;
+    for (Parameter& parameter : parameters) parameter.own.reset();
+  }
+  return make_optimizer(std::move(parameters), options);
+}
+
 }  // namespace
 
 void Optimizer::zero_grad() {
@@ -115,6 +157,21 @@ std::unique_ptr<Optimizer> make_optimizer(std::vector<Parameter> parameters,
   HYPERLLM_CHECK(options.lr > 0 && options.momentum >= 0 && options.momentum < 1 && options.weight_decay >= 0,
                  ErrorCode::kInvalidArgument,
                  "optimizer: expected lr > 0, momentum in [0, 1) and weight_decay >= 0");
+  std::vector<std::vector<Parameter>> groups;
+  for (const Parameter& parameter : parameters) {
+    const auto found = std::find_if(groups.begin(), groups.end(), [&](const std::vector<Parameter>& group) {
+      return same_step(group.front().own, parameter.own);
+    });
+    if (found == groups.end())
+      groups.push_back({parameter});
+    else
+      found->push_back(parameter);
+  }
+  if (groups.size() > 1 || (!groups.empty() && groups[0][0].own)) {
+    std::vector<std::unique_ptr<Optimizer>> parts;
+    for (std::vector<Parameter>& group : groups) parts.push_back(make_part(std::move(group), options));
+    return std::make_unique<Grouped>(std::move(parameters), std::move(parts));
+  }
   if (options.method == "rsgd") return std::make_unique<RiemannianSgd>(std::move(parameters), options);
   if (options.method == "adam") return std::make_unique<Adam>(std::move(parameters), options);
   throw Error(ErrorCode::kInvalidArgument,

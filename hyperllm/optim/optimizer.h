@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,14 @@ enum class Space {
   kLorentz,  // rows are points of the hyperboloid in space coordinates
 };
 
+// How a parameter is stepped where it is not as the run's others are: weights that a framework adds to a
+// model. As in OptimizerOptions.
+struct OwnStep {
+  std::string method = "adam";
+  double lr = 1e-3;
+  double weight_decay = 0;
+};
+
 // `value`: a leaf tensor, float32 and contiguous, with requires_grad set. Losses are differentiated in it,
 // or, for kLorentz where `tangents` is given, in that leaf, which is logmap0(value): the optimizer reads the
 // gradient there and keeps both in step, so that the map needs no pass of its own. Whoever writes into
@@ -27,6 +36,7 @@ struct Parameter {
   torch::Tensor value;
   Space space = Space::kEuclidean;
   torch::Tensor tangents = {};
+  std::optional<OwnStep> own = {};
 
   const torch::Tensor& leaf() const { return tangents.defined() ? tangents : value; }
 };
@@ -58,14 +68,15 @@ class Optimizer {
   void zero_grad();
   const std::vector<Parameter>& parameters() const { return parameters_; }
   std::int64_t steps() const { return steps_; }
-  void set_steps(std::int64_t steps) { steps_ = steps; }
+  virtual void set_steps(std::int64_t steps) { steps_ = steps; }
 
  protected:
   std::vector<Parameter> parameters_;
   std::int64_t steps_ = 0;
 };
 
-// Throws kInvalidArgument: unknown method, values out of range, Adam on points of a manifold (give it tangent
+// Parameters with a step of their own are stepped so; the options say how the others are, and the momentum of
+// all. Throws kInvalidArgument: unknown method, values out of range, Adam on points of a manifold (give it tangent
 // vectors).
 std::unique_ptr<Optimizer> make_optimizer(std::vector<Parameter> parameters, const OptimizerOptions& options);
 

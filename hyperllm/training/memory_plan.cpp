@@ -68,7 +68,7 @@ std::int64_t step(const Sizes& s) {
   if (s.tag_nodes > 0 && s.shape.contrast)
     losses = contrast(s, s.shape.contrast_rows > 0 ? s.shape.contrast_rows : s.shape.items, s.shape.items);
   if (s.shape.softmax) losses = std::max(losses, contrast(s, s.shape.batch_size, s.shape.items));
-  return bytes + losses;
+  return bytes + std::max(losses, s.shape.of_model);
 }
 
 std::int64_t evaluation(const Sizes& s) {

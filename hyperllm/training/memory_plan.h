@@ -21,6 +21,7 @@ struct RunShape {
   bool contrast = true;                        // with tags only
   std::int64_t contrast_rows = 0;              // rows of the contrast in a step; 0: all items
   std::int64_t semantic_dim = 0, experts = 0;  // of the mixture of experts; 0: no phase 1
+  std::int64_t of_model = 0;  // bytes a step, of the backbone's and the framework's own losses
   int threads = 1;
 };
 

@@ -126,6 +126,19 @@ TEST(Fields, AnOptionCountsWhereItsOwnerIsChosenAndIsRefusedElsewhere) {
   EXPECT_EQ(options.counting(), (std::vector<std::string>{"model", "deep_layers"}));
 }
 
+TEST(Fields, AutoStandsForAnOwnersNameWhereItIsSaidWhich) {
+  Owned options;
+  options.model = "auto";
+  options.depth = 4;
+  FieldList fields = options.fields();
+  EXPECT_NE(message_of([&] { check_fields(fields); }), "no error");
+  std::string meant = "deep";
+  fields.back().owner->automatic = [&meant] { return meant; };
+  check_fields(fields);
+  meant = "plain";
+  EXPECT_NE(message_of([&] { check_fields(fields); }), "no error");
+}
+
 TEST(Fields, EntriesOfAListMayHoldCommas) {
   std::vector<std::string> users;
   const Field field("users", &users, "");

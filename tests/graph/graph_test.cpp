@@ -97,6 +97,36 @@ TEST(Propagate, GradientOfTheReference) {
   EXPECT_LT(test::gradient_error(f, {torch::randn({5, 2}, torch::kDouble)}, 0.1), 1e-9);
 }
 
+TEST(Propagate, OtherNormalizations) {
+  const std::vector<Edge> edges = {{0, 1}, {0, 2, 3}, {1, 2}, {4, 5}};  // node 3 has no edge
+  for (const SelfLoops loops : {SelfLoops::kAll, SelfLoops::kNone, SelfLoops::kIsolated})
+    for (const Normalization normalization : {Normalization::kRow, Normalization::kSymmetric}) {
+      Tensor matrix = torch::zeros({6, 6}, torch::kDouble);
+      for (const Edge& edge : edges) matrix[edge.a][edge.b] = matrix[edge.b][edge.a] = edge.weight;
+      if (loops == SelfLoops::kAll) matrix += torch::eye(6, torch::kDouble);
+      if (loops == SelfLoops::kIsolated) matrix[3][3] = 1;
+      const Tensor degree = matrix.sum(1, true);
+      const Tensor inverse = torch::where(degree > 0, 1 / degree, torch::zeros_like(degree));
+      matrix = normalization == Normalization::kRow ? inverse * matrix
+                                                    : inverse.sqrt() * matrix * inverse.sqrt().t();
+      expect_propagates_as(std::make_shared<Graph>(6, edges, normalization, loops), matrix);
+    }
+}
+
+TEST(Graph, SymmetricIsMadeOfTheEdgesAlone) {
+  const GraphPtr graph = make(4, {{2, 0}, {0, 1, 2}, {3, 3}});
+  std::vector<std::tuple<int, int, float>> edges;
+  for (const Edge& edge : graph->edges()) edges.emplace_back(edge.a, edge.b, edge.weight);
+  EXPECT_EQ(edges, (std::vector<std::tuple<int, int, float>>{{0, 1, 2}, {0, 2, 1}}));
+  const GraphPtr symmetric = graph->symmetric();
+  EXPECT_EQ(symmetric, graph->symmetric());
+  const Tensor out = propagate_sum(symmetric, torch::eye(4), 1);
+  EXPECT_FLOAT_EQ(out[0][1].item<float>(), 2 / std::sqrt(3.0f * 2));
+  EXPECT_FLOAT_EQ(out[2][0].item<float>(), 1 / std::sqrt(3.0f));
+  EXPECT_EQ(out[3].abs().sum().item<float>(), 0);
+  EXPECT_EQ(out.diagonal().abs().sum().item<float>(), 0);
+}
+
 TEST(UserItemGraph, IsTheBipartiteMatrix) {
   const std::vector<std::pair<std::int32_t, std::int32_t>> pairs = {{0, 0}, {0, 3}, {1, 3}, {2, 1}, {2, 3}};
   const GraphPtr graph = user_item_graph(data::make_csr(3, 4, pairs));  // item 2 has no user

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <iostream>
 #include <map>
 
+#include "hyperllm/base/error.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/texts.h"
 #include "hyperllm/llm/call_store.h"
@@ -91,19 +93,33 @@ TEST(RealModel, ExtractsAndEmbedsEndToEnd) {
   options.server.local_threads = 1;  // two that wait for each other crawl when another test has a core
   options.max_tokens = 200;
   options.extra_body = variable("HYPERLLM_REAL_EXTRA", "");
-  const ExtractionResult result = extract(folder, options, {});
+  // How many replies are valid is the model's doing: one of 135 million parameters gets few right, or none,
+  // which the stage then says. That each call ends valid or as a dead letter with a reason is ours.
+  std::vector<std::string> summaries;
+  bool none_valid = false;
+  try {
+    const ExtractionResult result = extract(folder, options, {});
+    EXPECT_TRUE(result.written);
+    summaries = result.item_summaries;
+  } catch (const Error& error) {
+    ASSERT_EQ(error.code(), ErrorCode::kUnavailable) << error.what();
+    ASSERT_NE(std::string(error.what()).find("has a valid reply"), std::string::npos) << error.what();
+    none_valid = true;
+    for (const data::ItemText& text : texts) summaries.push_back(text.title);
+  }
   const StoreReport report = CallStore::open(folder / "llm_calls.sqlite")->report();
   std::cout << report_text(report);
-  EXPECT_TRUE(result.written);
   ASSERT_EQ(report.kinds.at(0).calls, static_cast<std::int64_t>(dataset.items.size()));
-  for (const KindReport& kind : report.kinds) EXPECT_EQ(kind.pending, 0);
-  // How many are valid is the model's doing (one of 135 million parameters gets few right); that each call
-  // ends valid or as a dead letter with a reason is ours.
-  EXPECT_EQ(report.kinds[0].done + report.kinds[0].dead, report.kinds[0].calls);
+  for (const KindReport& kind : report.kinds) {
+    EXPECT_EQ(kind.pending, 0);
+    EXPECT_EQ(kind.done + kind.dead, kind.calls);
+  }
+  EXPECT_EQ(none_valid, std::any_of(report.kinds.begin(), report.kinds.end(),
+                                    [](const KindReport& kind) { return kind.done == 0; }));
   EmbeddingOptions embedding;
   embedding.server = options.server;
   embedding.server.local_pooling = "mean";
-  const EmbeddingTable table = embed_texts(result.item_summaries, folder, embedding, {});
+  const EmbeddingTable table = embed_texts(summaries, folder, embedding, {});
   EXPECT_GT(table.dimensions, 0);
   fs::remove_all(folder);
 }

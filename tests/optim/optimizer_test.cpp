@@ -164,6 +164,33 @@ TEST(Optimizer, ZeroGradForgetsTheGradients) {
   EXPECT_FALSE(optimizer->parameters()[0].value.grad().defined());
 }
 
+// Each parameter ends where an optimizer of its own would take it, and the state continues.
+TEST(Optimizer, ParametersMayHaveTheirOwnStep) {
+  const OptimizerOptions o = options("rsgd", 1e-4);
+  std::vector<Parameter> values = parameters("rsgd");
+  values[1].own = OwnStep{"adam", 0.01, 0.1};
+  const auto together = make_optimizer(values, o);
+  const auto points = make_optimizer({parameters("rsgd")[0]}, o);
+  OptimizerOptions adam = options("adam", 0.01);
+  adam.weight_decay = 0.1;
+  const auto weights = make_optimizer({parameters("rsgd")[1]}, adam);
+  for (Optimizer* optimizer : {together.get(), points.get(), weights.get()}) steps(*optimizer, 4);
+  EXPECT_TRUE(torch::equal(together->parameters()[0].value, points->parameters()[0].value));
+  EXPECT_TRUE(torch::equal(together->parameters()[1].value, weights->parameters()[0].value));
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : together->state()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"momentum/points", "first/weights", "second/weights"}));
+
+  std::vector<Parameter> copies = values;
+  for (std::size_t i = 0; i < copies.size(); ++i) copies[i].value = leaf(together->parameters()[i].value);
+  const auto continued = make_optimizer(copies, o);
+  NamedTensors state = continued->state();
+  for (std::size_t i = 0; i < state.size(); ++i) state[i].second.copy_(together->state()[i].second);
+  continued->set_steps(together->steps());
+  for (Optimizer* optimizer : {together.get(), continued.get()}) steps(*optimizer, 3);
+  EXPECT_TRUE(equal(together->parameters(), continued->parameters()));
+}
+
 TEST(Adam, FindsTheMinimum) {
   const Tensor x = leaf(torch::tensor({5.0f, -3.0f}));
   const auto optimizer = make_optimizer({{"x", x, Space::kEuclidean}}, options("adam", 0.1));

@@ -13,7 +13,7 @@ namespace hyperllm::test {
 struct SmallGraph {
   std::vector<std::int64_t> indptr = {0};
   std::vector<std::int32_t> indices;
-  std::vector<float> weights, inverse_degree;
+  std::vector<float> weights, scale;
   std::vector<std::int64_t> cuts;
 
   SmallGraph(std::int64_t nodes, std::int64_t edges, std::uint64_t seed) {
@@ -35,13 +35,13 @@ struct SmallGraph {
         degree += weight;
       }
       indptr.push_back(static_cast<std::int64_t>(indices.size()));
-      inverse_degree.push_back(1 / degree);
+      scale.push_back(1 / degree);
     }
     cuts = kernels::row_cuts(indptr);
   }
 
   kernels::SymmetricGraph view() const {
-    return {static_cast<std::int64_t>(inverse_degree.size()), indptr, indices, weights, inverse_degree, cuts};
+    return {static_cast<std::int64_t>(scale.size()), indptr, indices, weights, scale, cuts};
   }
 };
 

@@ -12,7 +12,7 @@ namespace hyperllm::stages::bench {
 struct BenchOptions {
   std::filesystem::path dataset;
   std::string model = "hgcf";
-  std::string objective = "hinge";
+  std::string objective = "auto";
   std::int64_t dim = 49;
   std::int64_t layers = 3;
   std::int64_t batch_size = 4096;

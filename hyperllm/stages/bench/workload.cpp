@@ -52,8 +52,9 @@ Workload::Workload(const BenchOptions& options, data::Synthetic data)
       dataset_(std::move(data.dataset)),
       train_(std::make_shared<const data::Csr>(dataset_.train_csr())),
       valid_(dataset_.valid_csr()),
-      backbone_(models::make_backbone(options.model, {options.layers, 1.5, manifold::Curvature(1)})),
-      objective_(objectives::make_objective(options.objective)),
+      model_(models::models().make(options.model)),
+      backbone_(models::make_backbone(*model_, {options.layers, 1.5, manifold::Curvature(1)})),
+      objective_(objectives::make_objective(models::objective_for(*model_, options.objective))),
       user_item_(graph::user_item_graph(*train_)) {
   if (data.tags.tags.empty()) return;
   tags_ = std::make_shared<const data::TagGraph>(std::move(data.tags));
@@ -88,7 +89,7 @@ std::unique_ptr<frameworks::Framework> Workload::framework(bool contrast) const 
   materials.init_scale = kScale;
   materials.seed = kSeed;
   return method->phases(materials).back().make(
-      frameworks::storage_for(backbone_->space(), objective_->optimizer()));
+      frameworks::storage_for(backbone_->space(), models::optimizer_for(*model_, *objective_, "auto")));
 }
 
 double Workload::step(frameworks::Framework& model, optim::Optimizer& optimizer) {
@@ -179,7 +180,7 @@ void Workload::measure(BenchResult& result) {
   });
 
   optim::OptimizerOptions optimizing;
-  optimizing.method = objective_->optimizer();
+  optimizing.method = models::optimizer_for(*model_, *objective_, "auto");
   const auto optimizer = optim::make_optimizer(model->parameters(), optimizing);
   result.step_ms = 1e3 * step(*model, *optimizer);
   const double update = median_seconds(options_.seconds / 4, [&] { optimizer->step(); });

@@ -8,6 +8,7 @@
 
 #include "hyperllm/data/synthetic.h"
 #include "hyperllm/frameworks/method.h"
+#include "hyperllm/models/model.h"
 #include "hyperllm/stages/bench/options.h"
 #include "hyperllm/stages/bench/run.h"
 #include "hyperllm/training/sampler.h"
@@ -41,6 +42,7 @@ class Workload {
   std::shared_ptr<const data::TagGraph> tags_;  // null if there are none
   std::shared_ptr<const data::Csr> train_;
   data::Csr valid_;
+  std::unique_ptr<models::Model> model_;
   std::shared_ptr<const models::Backbone> backbone_;
   std::shared_ptr<const frameworks::Objective> objective_;
   graph::GraphPtr user_item_, tag_graph_;

@@ -35,8 +35,9 @@ FieldList TrainOptions::fields() {
       {"model", &model, models::models().help()},
       {"framework", &framework, "what surrounds a backbone: " + frameworks::methods().help(),
        frameworks::methods().names()},
-      {"objective", &objective, "what is minimised: " + objectives::objectives().help(),
-       objectives::objectives().names()},
+      {"objective", &objective,
+       "what is minimised: " + objectives::objectives().help() + "; auto: what the model was published with",
+       objectives::choices()},
       {"embeddings", &embeddings,
        "semantic embeddings to learn from: a name in DATASET/embeddings, or a folder"},
       {"seed", &seed, "of initialisation and sampling", at_least(0)},
@@ -60,7 +61,7 @@ FieldList TrainOptions::fields() {
        {"fresh", "paper"}},
       {"optimizer",
        &optimizer,
-       "auto: what suits the objective (hinge: rsgd, softmax: adam)",
+       "auto: what the model was published with, or suits the objective (hinge: rsgd, softmax: adam)",
        {"auto", "rsgd", "adam"}},
       {"lr", &lr, "learning rate", above(0, 1000)},
       {"momentum", &momentum, "of rsgd", within(0, 1)},
@@ -76,7 +77,8 @@ FieldList TrainOptions::fields() {
   const auto append = [&](FieldList own) { std::move(own.begin(), own.end(), std::back_inserter(all)); };
   append(frameworks.fields({"framework"}));
   append(models.fields({"model"}));
-  append(objectives.fields({"objective", "phase1_objective"}));
+  append(objectives.fields({"objective", "phase1_objective"},
+                           [this] { return models.take<models::Model>(model)->objective(); }));
   return all;
 }
 
@@ -92,6 +94,10 @@ void TrainOptions::validate() const {
   require(!dataset.empty(), "option 'dataset' is missing; give the folder that prepare wrote");
   require(!output.empty(), "option 'output' is missing; give a folder for the run");
   if (has_epochs(*this)) method_of(*this)->validate();
+}
+
+std::string TrainOptions::objective_name() const {
+  return models::objective_for(*models.take<models::Model>(model), objective);
 }
 
 fs::path TrainOptions::embeddings_folder() const {

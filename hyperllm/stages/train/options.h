@@ -20,7 +20,7 @@ struct TrainOptions {
   std::filesystem::path output;
   std::string model = "hgcf";
   std::string framework = "hyperllm";
-  std::string objective = "hinge";
+  std::string objective = "auto";
   std::string embeddings = "lsa";
   std::int64_t seed = 1;
 
@@ -56,6 +56,8 @@ struct TrainOptions {
   // Throws kInvalidArgument naming the option and its valid range; kUnavailable for what this CPU cannot do.
   void validate() const;
 
+  // The objective's name, with "auto" resolved.
+  std::string objective_name() const;
   // The folder of the embeddings that training reads; empty if it reads none.
   std::filesystem::path embeddings_folder() const;
 };

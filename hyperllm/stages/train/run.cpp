@@ -152,7 +152,7 @@ class Trainer {
   }
 
   std::shared_ptr<const objectives::Objective> objective(const std::string& name) const {
-    return options_.objectives.take<objectives::Objective>(name);
+    return options_.objectives.take<objectives::Objective>(models::objective_for(*model_, name));
   }
 
   // Says what the run will need, before anything large is made.
@@ -179,6 +179,8 @@ class Trainer {
       shape.semantic_dim = semantic_columns(options_.embeddings_folder());
       shape.experts = needed.experts;
     }
+    shape.of_model = needed.step_bytes +
+                     backbone_->auxiliary_bytes({shape.users, shape.items}, shape.dim, shape.batch_size);
     shape.threads = num_threads();
     const training::MemoryPlan plan = training::plan_memory(shape);
     context_.info(plan.text());
@@ -194,7 +196,7 @@ class Trainer {
   }
 
   std::string optimizer(const objectives::Objective& of) const {
-    return options_.optimizer == "auto" ? of.optimizer() : options_.optimizer;
+    return models::optimizer_for(*model_, of, options_.optimizer);
   }
 
   Outcome fit(Framework& framework, const Phase& phase) {
@@ -260,7 +262,7 @@ class Trainer {
     result["model"] = options_.model;
     if (method_) {
       result["variant"] = method_->variant();
-      result["objective"] = options_.objective;
+      result["objective"] = options_.objective_name();
       result["best_epoch"] = result_.best_epoch;
       result["epochs"] = result_.epochs;
       for (const auto& [name, value] : result_.valid) result["valid"][name] = value;
