@@ -26,7 +26,7 @@ struct Settings {
   bool quiet = false;
   bool verbose = false;
   std::string recipe;
-  std::vector<std::string> overrides;
+  std::vector<std::string> overrides, only;
 };
 
 std::string flag_name(const std::string& field) {
@@ -102,6 +102,11 @@ class Program {
     run->add_option("recipe", settings_.recipe, "The recipe (TOML)")->required()->type_name("FILE");
     run->add_option("--set", settings_.overrides, "Override a value of the recipe: section.key=value")
         ->type_name("S.K=V")
+        ->allow_extra_args(false);
+    run->add_option("--only", settings_.only,
+                    "Of the recipe's runs those alone: 'hrcf-*', 'hgcf-base/seed-1'")
+        ->type_name("RUN,...")
+        ->delimiter(',')
         ->allow_extra_args(false);
   }
 
@@ -181,7 +186,7 @@ class Program {
     if (name == "run") {
       const Recipe recipe = load_recipe(settings_.recipe, settings_.overrides);
       set_threads(recipe.threads);
-      run_recipe(recipe, stages_, context, out_);
+      run_recipe(recipe, settings_.only, stages_, context, out_);
     } else {
       set_threads(0);
       for (std::size_t i = 0; i < stages_.size(); ++i)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <string>
 #include <vector>
 
 #include "hyperllm/apps/recipe.h"
@@ -14,9 +15,11 @@ namespace hyperllm::apps {
 std::filesystem::path run_folder(const Recipe& recipe, const std::string& run);
 
 // Builds every call first, so that a mistake anywhere in the recipe is told before any work is done; then
-// prepare, extract, each embed, and for each run train and evaluate; at last report, to `out`. `stages` must
-// have those of these names that the recipe needs. Throws whatever a stage throws.
-void run_recipe(const Recipe& recipe, const std::vector<Stage>& stages, const Context& context,
-                std::ostream& out);
+// prepare, extract, each embed, and for each run train and evaluate; at last report, to `out`. `only`: walks
+// through those runs alone whose name, or name/seed-N, is one of these patterns of the shell ('hrcf-*');
+// empty: all. `stages` must have those of these names that the recipe needs. Throws kInvalidArgument for a
+// pattern that no run has, and whatever a stage throws.
+void run_recipe(const Recipe& recipe, const std::vector<std::string>& only, const std::vector<Stage>& stages,
+                const Context& context, std::ostream& out);
 
 }  // namespace hyperllm::apps

@@ -14,8 +14,17 @@ namespace {
 
 using Kind = RecipeValue::Kind;
 
-const std::vector<std::string> kTopLevel = {"name",    "output", "dataset", "threads",  "seeds", "prepare",
-                                            "extract", "embed",  "train",   "evaluate", "runs"};
+const std::vector<std::string> kTopLevel = {"name",    "output",   "dataset", "threads", "seeds",
+                                            "prepare", "extract",  "embed",   "train",   "evaluate",
+                                            "models",  "variants", "runs"};
+
+// The tables of a section such as [runs.NAME]; null for any other section.
+std::vector<RecipeTable>* tables_of(Recipe& recipe, std::string_view section) {
+  if (section == "runs") return &recipe.runs;
+  if (section == "models") return &recipe.models;
+  if (section == "variants") return &recipe.variants;
+  return nullptr;
+}
 
 [[noreturn]] void refuse(const std::string& where, const std::string& problem) {
   throw Error(ErrorCode::kInvalidArgument, where + ": " + problem);
@@ -172,11 +181,11 @@ class Reader {
       for (const toml::node& entry : *node.as_array()) recipe.embed.push_back(table(key, entry));
     } else if (key == "embed") {
       recipe.embed.push_back(table(key, node));
-    } else if (key == "runs") {
-      if (!node.is_table()) refuse(place, "'runs' must be tables, one a run: [runs.NAME].");
+    } else if (std::vector<RecipeTable>* named = tables_of(recipe, key)) {
+      if (!node.is_table()) refuse(place, "'" + key + "' must be tables with names: [" + key + ".NAME].");
       for (const auto& [run, body] : in_file_order(*node.as_table())) {
         check_run_name(std::string(run->str()), where(run->source()));
-        recipe.runs.push_back(table("runs." + std::string(run->str()), *body));
+        named->push_back(table(key + "." + std::string(run->str()), *body));
       }
     } else {
       refuse_unknown(place, node.is_table() ? "section" : "key", key, kTopLevel);
@@ -257,11 +266,12 @@ void set_in(RecipeTable& table, const std::string& key, const RecipeValue& value
     table.values.emplace_back(key, value);
 }
 
-RecipeTable& run_table(Recipe& recipe, const std::string& section, const std::string& where) {
+RecipeTable& named_table(std::vector<RecipeTable>& tables, const std::string& section,
+                         const std::string& where) {
   std::vector<std::string> names;
-  for (RecipeTable& run : recipe.runs) {
-    if (run.name == section) return run;
-    names.push_back(run.name);
+  for (RecipeTable& table : tables) {
+    if (table.name == section) return table;
+    names.push_back(table.name);
   }
   refuse_unknown(where, "run", section, names);
 }
@@ -299,8 +309,8 @@ void override_one(Recipe& recipe, const std::string& text) {
   } else if (section == "embed") {
     if (recipe.embed.empty()) recipe.embed.push_back({"embed", {}});
     for (RecipeTable& table : recipe.embed) set_in(table, key, value);
-  } else if (section.starts_with("runs.")) {
-    set_in(run_table(recipe, section, where), key, value);
+  } else if (std::vector<RecipeTable>* named = tables_of(recipe, section.substr(0, section.find('.')))) {
+    set_in(named_table(*named, section, where), key, value);
   } else {
     refuse_unknown(where, "section", section, kTopLevel);
   }

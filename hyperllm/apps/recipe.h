@@ -37,6 +37,8 @@ struct Recipe {
   std::optional<RecipeTable> prepare, extract, train, evaluate;
   std::vector<RecipeTable> embed;  // [embed] or several [[embed]]
   std::vector<RecipeTable> runs;   // [runs.NAME], in the file's order
+  // [models.NAME] and [variants.NAME]: a run MODEL-VARIANT for each pair.
+  std::vector<RecipeTable> models, variants;
 };
 
 // Reads the file, then applies `overrides` ("section.key=value") in order; an override of an [[embed]] array

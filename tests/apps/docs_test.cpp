@@ -180,7 +180,7 @@ void expect_planned(const fs::path& recipe) {
   stop.request_stop();
   std::ostringstream out;
   try {
-    run_recipe(load_recipe(recipe), all_stages(), Context{&silent_sink(), stop.get_token()}, out);
+    run_recipe(load_recipe(recipe), {}, all_stages(), Context{&silent_sink(), stop.get_token()}, out);
     ADD_FAILURE() << recipe << " ran";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInterrupted) << recipe << ": " << error.what();

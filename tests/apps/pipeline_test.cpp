@@ -18,14 +18,14 @@ class PipelineTest : public hyperllm::test::FolderTest {
     FolderTest::SetUp();
     put("source.txt", "raw ");
   }
-  Calls run(const std::vector<std::string>& overrides = {}) {
+  Calls run(const std::vector<std::string>& overrides = {}, const std::vector<std::string>& only = {}) {
     log_.calls.clear();
     out_.str("");
     const std::string text = "output = '" + (folder_ / "out").string() + "'\n[prepare]\nsource = '" +
                              (folder_ / "source.txt").string() +
                              "'\n[extract]\n[train]\nepochs = 2\n[runs.pop]\n[runs.ease]\nmodel = 'ease'\n";
-    run_recipe(load_recipe(put("r.toml", text + more_), overrides), test::made_up_stages(log_), context_,
-               out_);
+    run_recipe(load_recipe(put("r.toml", text + more_), overrides), only, test::made_up_stages(log_),
+               context_, out_);
     return log_.calls;
   }
   test::Log log_;
@@ -104,10 +104,54 @@ TEST_F(PipelineTest, TrainAloneIsOneRunAndAnEmptyRecipeIsAnError) {
   };
   EXPECT_EQ(run_folder(recipe(""), "solo"), folder_ / "out/runs/solo");
   put("out/data/solo/extract.txt", "e");
-  run_recipe(recipe("[train]\n"), test::made_up_stages(log_), context_, out_);
+  run_recipe(recipe("[train]\n"), {}, test::made_up_stages(log_), context_, out_);
   EXPECT_EQ(log_.calls, (Calls{"train solo", "evaluate solo", "report"}));
-  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"asks for nothing"},
-                               [&] { run_recipe(recipe(""), test::made_up_stages(log_), context_, out_); });
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"asks for nothing"}, [&] {
+    run_recipe(recipe(""), {}, test::made_up_stages(log_), context_, out_);
+  });
+}
+
+TEST_F(PipelineTest, ModelsAndVariantsMakeARunOfEachPair) {
+  more_ =
+      "[models.a]\nmodel = 'ease'\nepochs = 7\n[models.b]\n[variants.x]\n[variants.y]\nepochs = 9\n"
+      "seeds = [4, 2]\n[runs.b-x]\nepochs = 5\n";
+  EXPECT_EQ(run(), (Calls{"prepare r", "extract r", "train a-x", "evaluate a-x", "train seed-4",
+                          "evaluate seed-4", "train seed-2", "evaluate seed-2", "train b-x", "evaluate b-x",
+                          "train seed-4", "evaluate seed-4", "train seed-2", "evaluate seed-2", "train pop",
+                          "evaluate pop", "train ease", "evaluate ease", "report"}));
+  const auto trained = [&](const std::string& name) {
+    return read_file(folder_ / "out/runs" / name / "train.txt");
+  };
+  EXPECT_TRUE(trained("a-x").ends_with("trainease7/0")) << "[models.a] goes before [train]";
+  EXPECT_TRUE(trained("a-y/seed-2").ends_with("trainease9/2")) << "[variants.y] goes before [models.a]";
+  EXPECT_TRUE(trained("b-x").ends_with("trainpopular5/0")) << "[runs.b-x] goes before all";
+  EXPECT_EQ(run({"models.b.epochs=6"}), Calls{"report"}) << "[runs.b-x] and [variants.y] say otherwise";
+  EXPECT_EQ(run({"variants.x.epochs=3"}), (Calls{"train a-x", "evaluate a-x", "report"}));
+  more_ = "[models.a]\n";
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"[models.NAME] or [variants.NAME] alone"},
+                               [&] { run(); });
+  more_ = "[models.a]\n[variants.x]\nepohcs = 1\n";
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"[variants.x]: unknown key 'epohcs'"},
+                               [&] { run(); });
+}
+
+TEST_F(PipelineTest, OnlySomeRuns) {
+  more_ = "[models.a]\n[models.b]\n[variants.x]\nseeds = [1, 2]\n";
+  EXPECT_EQ(run({}, {"b-*", "ease"}),
+            (Calls{"prepare r", "extract r", "train seed-1", "evaluate seed-1", "train seed-2",
+                   "evaluate seed-2", "train ease", "evaluate ease", "report"}));
+  EXPECT_EQ(out_.str(), "table of 3\n");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out/runs/a-x"));
+  EXPECT_EQ(run({}, {"a-x/seed-2"}), (Calls{"train seed-2", "evaluate seed-2", "report"}));
+  hyperllm::test::expect_error(
+      ErrorCode::kInvalidArgument,
+      {"--only 'c-*': the recipe has no such run; it has a-x/seed-1, ", "pop, ease."}, [&] {
+        run({}, {"pop", "c-*"});
+      });
+  EXPECT_TRUE(log_.calls.empty());
+  more_ += "[runs.c]\nepohcs = 3\n";
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {"[runs.c]: unknown key 'epohcs'"},
+                               [&] { run({}, {"pop"}); });
 }
 
 TEST_F(PipelineTest, AStopBetweenStagesKeepsWhatIsDone) {

@@ -55,7 +55,7 @@ class RealRecipe : public hyperllm::test::FolderTest {
   Names run(const Names& overrides = {}) {
     hyperllm::test::RecordingSink sink;
     std::ostringstream out;
-    run_recipe(load_recipe(folder_ / "r.toml", overrides), all_stages(), {&sink, {}}, out);
+    run_recipe(load_recipe(folder_ / "r.toml", overrides), {}, all_stages(), {&sink, {}}, out);
     Names ran;
     for (const std::string& line : sink.infos)
       if (line.starts_with("== ") && !line.ends_with(": up to date") && line != "== report")
@@ -171,10 +171,10 @@ TEST_F(RealRecipe, AnOptionOfAnotherModelIsRefusedBeforeAnyWork) {
       ErrorCode::kInvalidArgument,
       {"train b: option 'ease_lambda' belongs to the model ease, but 'model' is hgcf", "leave it out"},
       [&] { run({"runs.b.ease_lambda=7"}); });
-  hyperllm::test::expect_error(
-      ErrorCode::kInvalidArgument,
-      {"--set train.ease_lambda=7: [train]: option 'ease_lambda' belongs to the model ease, which no run uses"},
-      [&] { run({"train.ease_lambda=7"}); });
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument,
+                               {"--set train.ease_lambda=7: [train]: option 'ease_lambda' belongs to the "
+                                "model ease, which no run uses"},
+                               [&] { run({"train.ease_lambda=7"}); });
   EXPECT_FALSE(fs::exists(out("data")));
   EXPECT_EQ(run({"runs.popular.model=ease"}), kAll);
   EXPECT_EQ(run({"runs.popular.model=ease", "train.ease_lambda=7"}),
