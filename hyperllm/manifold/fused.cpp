@@ -75,26 +75,31 @@ std::span<kernels::TripletTerm> terms_in(const Tensor& bytes) {
 
 struct TripletHinge : public torch::autograd::Function<TripletHinge> {
   static Tensor forward(AutogradContext* context, const Tensor& h,
-                        const c10::intrusive_ptr<TripletHolder>& holder, double margin, double curvature) {
+                        const c10::intrusive_ptr<TripletHolder>& holder, double margin, double curvature,
+                        HingeOver over) {
     const Tensor input = h.contiguous();
     const Tensor terms = torch::empty(
         {holder->triplets.size() * static_cast<std::int64_t>(sizeof(kernels::TripletTerm))}, torch::kByte);
+    std::int64_t active = 0;
     const double loss = kernels::triplet_hinge(const_floats(input), input.size(1), curvature, holder->ids(),
-                                               margin, terms_in(terms));
+                                               margin, terms_in(terms), &active);
+    const double divisor = over == HingeOver::kActive && active > 0 ? static_cast<double>(active) : 1;
     context->save_for_backward({input, terms});
     context->saved_data["triplets"] = c10::IValue::make_capsule(holder);
     context->saved_data["curvature"] = curvature;
-    return torch::scalar_tensor(loss, torch::kDouble);
+    context->saved_data["divisor"] = divisor;
+    return torch::scalar_tensor(loss / divisor, torch::kDouble);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
+    const double scale = grads[0].item<double>() / context->saved_data["divisor"].toDouble();
     const auto holder =
         c10::static_intrusive_pointer_cast<TripletHolder>(context->saved_data["triplets"].toCapsule());
     Tensor grad = torch::empty_like(saved[0]);
     kernels::triplet_hinge_backward(const_floats(saved[0]), saved[0].size(1),
                                     context->saved_data["curvature"].toDouble(), holder->ids(),
-                                    terms_in(saved[1]), grads[0].item<double>(), floats(grad));
-    return {grad, Tensor(), Tensor(), Tensor()};
+                                    terms_in(saved[1]), scale, floats(grad));
+    return {grad, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -146,12 +151,14 @@ Tensor logmap0_rows(const Tensor& x, Curvature curvature) {
   return use_kernel(x) ? Logmap0::apply(x, curvature.c) : reference::logmap0(x, curvature.c);
 }
 
-Tensor triplet_hinge(const Tensor& h, Triplets triplets, double margin, Curvature curvature) {
+Tensor triplet_hinge(const Tensor& h, Triplets triplets, double margin, Curvature curvature, HingeOver over) {
   if (use_kernel(h))
     return TripletHinge::apply(h, c10::make_intrusive<TripletHolder>(std::move(triplets)), margin,
-                               curvature.c);
-  return reference::triplet_hinge(h, index_tensor(triplets.anchor, h), index_tensor(triplets.positive, h),
-                                  index_tensor(triplets.negative, h), margin, curvature.c);
+                               curvature.c, over);
+  const Tensor terms =
+      reference::triplet_hinge(h, index_tensor(triplets.anchor, h), index_tensor(triplets.positive, h),
+                               index_tensor(triplets.negative, h), margin, curvature.c);
+  return over == HingeOver::kAll ? terms.sum() : terms.sum() / terms.gt(0).sum().clamp_min(1);
 }
 
 Tensor softmax_contrast(const Tensor& x, const Tensor& y, const std::vector<std::int64_t>& target,

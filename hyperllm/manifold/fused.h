@@ -34,9 +34,14 @@ struct Triplets {
   std::int64_t size() const { return static_cast<std::int64_t>(anchor.size()); }
 };
 
-// (6), on squared distances, summed over the triplets: sum max(d^2(a, p) - d^2(a, n) + margin, 0). h: space
-// coordinates.
-torch::Tensor triplet_hinge(const torch::Tensor& h, Triplets triplets, double margin, Curvature curvature);
+enum class HingeOver {
+  kAll,     // the sum over the triplets
+  kActive,  // that sum divided by the number of triplets whose term is above 0; 0 if there is none
+};
+
+// (6), on squared distances: sum max(d^2(a, p) - d^2(a, n) + margin, 0). h: space coordinates.
+torch::Tensor triplet_hinge(const torch::Tensor& h, Triplets triplets, double margin, Curvature curvature,
+                            HingeOver over = HingeOver::kAll);
 
 // (16): sum of -log softmax_j(-d^2(x_i, y_j) / tau) at j = t over the targets t of every row i. x: rows x
 // dim, y: columns x dim, space coordinates. Row i has the targets from first[i] to before first[i + 1], at

@@ -74,7 +74,7 @@ Tensor triplet_hinge(const Tensor& h, const Tensor& anchor, const Tensor& positi
   const auto dist2 = [&](const Tensor& other) {
     return acosh1p_squared(half_squared_chord(a, h.index_select(0, other), curvature)) / curvature;
   };
-  return torch::relu(dist2(positive) - dist2(negative) + margin).sum();
+  return torch::relu(dist2(positive) - dist2(negative) + margin);
 }
 
 Tensor softmax_contrast(const Tensor& x, const Tensor& y, const Tensor& target, double curvature,

@@ -28,6 +28,7 @@ torch::Tensor logmap0(const torch::Tensor& x, double curvature);
 // for close pairs (float32 is computed in float64).
 torch::Tensor half_squared_chord(const torch::Tensor& x, const torch::Tensor& y, double curvature);
 
+// The terms, one a triplet.
 torch::Tensor triplet_hinge(const torch::Tensor& h, const torch::Tensor& anchor,
                             const torch::Tensor& positive, const torch::Tensor& negative, double margin,
                             double curvature);

@@ -39,7 +39,7 @@ class Objective : public Configurable {
   virtual bool meets_all_competitors() const { return false; }
   // The optimizer that suits it: "rsgd" or "adam".
   virtual std::string optimizer() const = 0;
-  // A float64 scalar, summed over the pairs of all tasks. points: nodes x dim, of `space`. margin: of the
+  // A float64 scalar, over the pairs of all tasks; a sum unless an option says otherwise. points: nodes x dim, of `space`. margin: of the
   // tasks, for objectives that have one. What is near in `space` ranks first.
   virtual torch::Tensor loss(const torch::Tensor& points, std::span<const Task> tasks, double margin,
                              const manifold::Space& space) const = 0;

@@ -41,8 +41,11 @@ class EveryGeometry : public ::testing::TestWithParam<Geometry> {
     points_ = (0.3 * torch::randn({kNodes, 3})).requires_grad_(true);
   }
   double loss(const char* name, std::span<const Task> tasks) {
+    return loss(*make_objective(name), tasks, kMargin);
+  }
+  double loss(const Objective& objective, std::span<const Task> tasks, double margin) {
     points_.mutable_grad() = Tensor();
-    const Tensor loss = make_objective(name)->loss(points_, tasks, kMargin, space_);
+    const Tensor loss = objective.loss(points_, tasks, margin, space_);
     EXPECT_EQ(loss.scalar_type(), torch::kDouble);
     loss.backward();
     return loss.item<double>();
@@ -74,6 +77,33 @@ TEST_P(EveryGeometry, TheHingeIsItsDefinition) {
   const Task tasks[] = {{one_, {3, 6}}, {two_, {0, 3}}};
   EXPECT_NEAR(loss("hinge", {tasks, 1}), hinge(one_), 1e-5);
   EXPECT_NEAR(loss("hinge", tasks), hinge(one_) + hinge(two_), 1e-5);
+}
+
+// The divided hinge: by the open triplets of all tasks together.
+TEST_P(EveryGeometry, TheMeanHingeIsDividedByTheActiveTriplets) {
+  const auto mean = make_objective("hinge");
+  const FieldList fields = mean->fields();
+  assign_field(find_field(fields, "mean", "hinge"), "true");
+  const Task tasks[] = {{one_, {3, 6}}, {two_, {0, 3}}};
+  const auto count = [&](double margin) {
+    std::int64_t open = 0;
+    for (const Pairs* pairs : {&one_, &two_})
+      for (std::int64_t i = 0; i < pairs->size(); ++i)
+        open += near(pairs->anchor[i], pairs->candidates[i]) - near(pairs->anchor[i], pairs->positive[i]) +
+                    margin >
+                0;
+    return open;
+  };
+  const std::int64_t open = count(0.05);
+  ASSERT_GT(open, 0);
+  ASSERT_LT(open, 6);
+  const double sum = loss(*make_objective("hinge"), tasks, 0.05);
+  const Tensor gradient = points_.grad().clone();
+  EXPECT_NEAR(loss(*mean, tasks, 0.05), sum / static_cast<double>(open), 1e-12);
+  EXPECT_TRUE(torch::allclose(points_.grad(), gradient / static_cast<double>(open), 1e-5, 1e-7));
+  ASSERT_EQ(count(-50), 0);
+  EXPECT_EQ(loss(*mean, tasks, -50), 0);
+  EXPECT_EQ(points_.grad().abs().max().item<double>(), 0);
 }
 
 TEST_P(EveryGeometry, TheSoftmaxIsItsDefinition) {
