@@ -21,6 +21,8 @@ Registry<Model>& models() {
   static Registry<Model> all = [] {
     Registry<Model> made("model");
     add_hgcf(made);
+    add_hicf(made);
+    add_hrcf(made);
     add_popular(made);
     add_ease(made);
     return made;

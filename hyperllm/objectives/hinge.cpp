@@ -1,5 +1,7 @@
 // (6): the margin ranking loss max(d^2(a, p) - d^2(a, n) + margin, 0) against one drawn negative a pair. In a
 // Euclidean space, which ranks by inner products, max(<a, n> - <a, p> + margin, 0).
+#include "hyperllm/objectives/hinge.h"
+
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/objectives/objective.h"
 
@@ -21,13 +23,6 @@ manifold::Triplets joined(std::span<const Task> tasks) {
   return all;
 }
 
-Tensor on_inner_products(const Tensor& points, const manifold::Triplets& triplets, double margin) {
-  const Tensor anchors = manifold::gathered_rows(points, triplets.anchor),
-               apart = manifold::gathered_rows(points, triplets.negative) -
-                       manifold::gathered_rows(points, triplets.positive);
-  return steady_sum(torch::relu((anchors * apart).sum(1) + margin));
-}
-
 class Hinge final : public Objective {
  public:
   std::int64_t candidates() const override { return 1; }
@@ -36,12 +31,19 @@ class Hinge final : public Objective {
   Tensor loss(const Tensor& points, std::span<const Task> tasks, double margin,
               const manifold::Space& space) const override {
     if (space.geometry == manifold::Geometry::kEuclidean)
-      return on_inner_products(points, joined(tasks), margin);
+      return hinge_on_inner_products(points, joined(tasks), margin);
     return manifold::triplet_hinge(lorentz_points(points, space), joined(tasks), margin, space.curvature);
   }
 };
 
 }  // namespace
+
+Tensor hinge_on_inner_products(const Tensor& points, const manifold::Triplets& triplets, double margin) {
+  const Tensor anchors = manifold::gathered_rows(points, triplets.anchor),
+               apart = manifold::gathered_rows(points, triplets.negative) -
+                       manifold::gathered_rows(points, triplets.positive);
+  return steady_sum(torch::relu((anchors * apart).sum(1) + margin));
+}
 
 void add_hinge(Registry<Objective>& to) { to.add("hinge", "the paper's margin loss", Hinge()); }
 
