@@ -1,6 +1,7 @@
 #include "hyperllm/kernels/triplet.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -23,7 +24,8 @@ namespace hyperllm::kernels {
 struct TripletTask {
   const float* h;
   std::int64_t dim;
-  double curvature, margin;
+  double curvature;
+  Margin margin;
   const TripletIds& ids;
   TripletTerm* terms;
   double* losses;
@@ -45,6 +47,18 @@ struct TripletGradientTask {
   const TripletIndex& index;
   float* grad;
 };
+
+// An adaptive margin and its slopes by v - 1, half the squared chord of anchor and positive, and by their times.
+struct AdaptiveMargin {
+  double value, by_chord, by_anchor, by_positive;
+};
+
+inline AdaptiveMargin adaptive_margin(double size, double anchor, double positive, double chord) {
+  const double inverse = 1 / (anchor * positive), delta = (anchor + positive - 2 - chord) * inverse,
+               share = 1 / (1 + std::exp(-delta)), slope = size * share * (1 - share);
+  return {size * share, -slope * inverse, slope * (inverse - delta / anchor),
+          slope * (inverse - delta / positive)};
+}
 
 constexpr std::int64_t kAhead = 4;  // triplets
 constexpr std::int64_t kAnchor = 0, kPositive = 1, kNegative = 2, kRoles = 4;
@@ -156,6 +170,8 @@ HWY_ATTR void triplet_terms(const TripletTask& task, std::int64_t begin, std::in
   Sums sums = {};
   HWY_ALIGN double pull[kTogether];
   HWY_ALIGN double push[kTogether];
+  std::array<AdaptiveMargin, kTogether> margins = {};
+  std::fill(margins.begin(), margins.end(), AdaptiveMargin{task.margin.size, 0, 0, 0});
   for (std::int64_t first = begin; first < end; first += kTogether) {
     const std::int64_t count = std::min(kTogether, end - first);
     for (std::int64_t i = 0; i < count; ++i) {
@@ -167,19 +183,27 @@ HWY_ATTR void triplet_terms(const TripletTask& task, std::int64_t begin, std::in
              sums);
     }
     times_and_chords(c, sums);
+    if (task.margin.adaptive)
+      for (std::int64_t i = 0; i < count; ++i)
+        margins[i] = adaptive_margin(task.margin.size, sums.anchor[i], sums.positive[i], sums.near[i]);
     squared_distances(sums.near, pull);
     squared_distances(sums.far, push);
     for (std::int64_t i = 0; i < count; ++i) {
-      const double loss = (sums.near[i] - sums.far[i]) / c + task.margin;
+      const double loss = (sums.near[i] - sums.far[i]) / c + margins[i].value;
       const bool closed = loss <= 0;  // NaN is open
       task.losses[first + i] = closed ? 0 : loss;
-      task.terms[first + i] = {sums.anchor[i], sums.positive[i], sums.negative[i], closed ? 0 : pull[i] / c,
-                               closed ? 0 : -push[i] / c};
+      TripletTerm& term = task.terms[first + i];
+      term = {sums.anchor[i], sums.positive[i], sums.negative[i], 0, 0};
+      if (closed) continue;
+      term.pull = pull[i] / c + margins[i].by_chord;
+      term.push = -push[i] / c;
+      term.anchor_slope = margins[i].by_anchor;
+      term.positive_slope = margins[i].by_positive;
     }
   }
 }
 
-// With v = x0 y0 - c <x, y> (times of the unit hyperboloid), dv/dx = c (y0 / x0 x - y).
+// With v = x0 y0 - c <x, y> (times of the unit hyperboloid), dv/dx = c (y0 / x0 x - y), dx0/dx = c x / x0.
 HWY_ATTR void triplet_gradients(const TripletGradientTask& task, double* sum, std::int64_t begin,
                                 std::int64_t end) {
   const std::int64_t dim = task.dim;
@@ -205,11 +229,13 @@ HWY_ATTR void triplet_gradients(const TripletGradientTask& task, double* sum, st
       const TripletTerm& term = task.terms[t];
       if (role == kPositive) {
         add(term.pull, task.ids.anchor[t], term.positive_time, term.anchor_time);
+        own += term.positive_slope / term.positive_time;
       } else if (role == kNegative) {
         add(term.push, task.ids.anchor[t], term.negative_time, term.anchor_time);
       } else {
         add(term.pull, task.ids.positive[t], term.anchor_time, term.positive_time);
         add(term.push, task.ids.negative[t], term.anchor_time, term.negative_time);
+        own += term.anchor_slope / term.anchor_time;
       }
     }
     const float* x = task.h + row * dim;
@@ -255,7 +281,7 @@ void make_index(const TripletIds& ids, std::span<const TripletTerm> terms, std::
 }  // namespace
 
 double triplet_hinge(std::span<const float> h, std::int64_t dim, double curvature, const TripletIds& ids,
-                     double margin, std::span<TripletTerm> terms, std::int64_t* active) {
+                     Margin margin, std::span<TripletTerm> terms, std::int64_t* active) {
   thread_local std::vector<double> losses;  // kept between calls, as every buffer of a step
   losses.resize(static_cast<std::size_t>(ids.size()));
   const TripletTask task{h.data(), dim, curvature, margin, ids, terms.data(), losses.data()};

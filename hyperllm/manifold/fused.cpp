@@ -6,7 +6,6 @@
 
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/lorentz_rows.h"
-#include "hyperllm/kernels/triplet.h"
 #include "hyperllm/manifold/reference.h"
 
 namespace hyperllm::manifold {
@@ -75,8 +74,8 @@ std::span<kernels::TripletTerm> terms_in(const Tensor& bytes) {
 
 struct TripletHinge : public torch::autograd::Function<TripletHinge> {
   static Tensor forward(AutogradContext* context, const Tensor& h,
-                        const c10::intrusive_ptr<TripletHolder>& holder, double margin, double curvature,
-                        HingeOver over) {
+                        const c10::intrusive_ptr<TripletHolder>& holder, kernels::Margin margin,
+                        double curvature, HingeOver over) {
     const Tensor input = h.contiguous();
     const Tensor terms = torch::empty(
         {holder->triplets.size() * static_cast<std::int64_t>(sizeof(kernels::TripletTerm))}, torch::kByte);
@@ -151,7 +150,8 @@ Tensor logmap0_rows(const Tensor& x, Curvature curvature) {
   return use_kernel(x) ? Logmap0::apply(x, curvature.c) : reference::logmap0(x, curvature.c);
 }
 
-Tensor triplet_hinge(const Tensor& h, Triplets triplets, double margin, Curvature curvature, HingeOver over) {
+Tensor triplet_hinge(const Tensor& h, Triplets triplets, kernels::Margin margin, Curvature curvature,
+                     HingeOver over) {
   if (use_kernel(h))
     return TripletHinge::apply(h, c10::make_intrusive<TripletHolder>(std::move(triplets)), margin,
                                curvature.c, over);

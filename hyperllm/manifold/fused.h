@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "hyperllm/kernels/triplet.h"
 #include "hyperllm/manifold/curvature.h"
 
 namespace hyperllm::manifold {
@@ -39,9 +40,10 @@ enum class HingeOver {
   kActive,  // that sum divided by the number of triplets whose term is above 0; 0 if there is none
 };
 
-// (6), on squared distances: sum max(d^2(a, p) - d^2(a, n) + margin, 0). h: space coordinates.
-torch::Tensor triplet_hinge(const torch::Tensor& h, Triplets triplets, double margin, Curvature curvature,
-                            HingeOver over = HingeOver::kAll);
+// (6), on squared distances: sum max(d^2(a, p) - d^2(a, n) + margin, 0). h: space coordinates. margin: the
+// same for all, or adaptive as kernels/triplet.h has it.
+torch::Tensor triplet_hinge(const torch::Tensor& h, Triplets triplets, kernels::Margin margin,
+                            Curvature curvature, HingeOver over = HingeOver::kAll);
 
 // (16): sum of -log softmax_j(-d^2(x_i, y_j) / tau) at j = t over the targets t of every row i. x: rows x
 // dim, y: columns x dim, space coordinates. Row i has the targets from first[i] to before first[i + 1], at

@@ -69,12 +69,18 @@ Tensor half_squared_chord(const Tensor& x, const Tensor& y, double curvature) {
 }
 
 Tensor triplet_hinge(const Tensor& h, const Tensor& anchor, const Tensor& positive, const Tensor& negative,
-                     double margin, double curvature) {
-  const Tensor a = h.index_select(0, anchor);
-  const auto dist2 = [&](const Tensor& other) {
-    return acosh1p_squared(half_squared_chord(a, h.index_select(0, other), curvature)) / curvature;
+                     kernels::Margin margin, double curvature) {
+  const Tensor a = h.index_select(0, anchor), p = h.index_select(0, positive);
+  const Tensor chord = half_squared_chord(a, p, curvature);
+  const auto dist2 = [&](const Tensor& half_squared) { return acosh1p_squared(half_squared) / curvature; };
+  const Tensor apart = dist2(chord) - dist2(half_squared_chord(a, h.index_select(0, negative), curvature));
+  if (!margin.adaptive) return torch::relu(apart + margin.size);
+  const auto unit_time = [&](const Tensor& x) {
+    return (time_part(x, curvature) * std::sqrt(curvature)).squeeze(-1);
   };
-  return torch::relu(dist2(positive) - dist2(negative) + margin);
+  const Tensor a_time = unit_time(a), p_time = unit_time(p),
+               delta = (a_time + p_time - 2 - chord) / (a_time * p_time);
+  return torch::relu(apart + margin.size * torch::sigmoid(delta));
 }
 
 Tensor softmax_contrast(const Tensor& x, const Tensor& y, const Tensor& target, double curvature,

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "hyperllm/kernels/triplet.h"
+
 namespace hyperllm::manifold {
 
 // acosh(1 + t)^2 for t >= 0, elementwise, with its true derivative 2 acosh(1 + t) / sqrt(t (t + 2)), which is
@@ -30,8 +32,8 @@ torch::Tensor half_squared_chord(const torch::Tensor& x, const torch::Tensor& y,
 
 // The terms, one a triplet.
 torch::Tensor triplet_hinge(const torch::Tensor& h, const torch::Tensor& anchor,
-                            const torch::Tensor& positive, const torch::Tensor& negative, double margin,
-                            double curvature);
+                            const torch::Tensor& positive, const torch::Tensor& negative,
+                            kernels::Margin margin, double curvature);
 
 // rows x columns distances in memory: for tests and small catalogues.
 torch::Tensor softmax_contrast(const torch::Tensor& x, const torch::Tensor& y, const torch::Tensor& target,

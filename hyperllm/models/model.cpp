@@ -22,6 +22,8 @@ Registry<Model>& models() {
     Registry<Model> made("model");
     add_hgcf(made);
     add_hgch(made);
+    add_hicf(made);
+    add_hrcf(made);
     add_popular(made);
     add_ease(made);
     return made;

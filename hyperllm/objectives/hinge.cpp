@@ -1,6 +1,8 @@
 // (6): the margin ranking loss max(d^2(a, p) - d^2(a, n) + margin, 0) against one drawn negative a pair. In a
 // Euclidean space, which ranks by inner products, max(<a, n> - <a, p> + margin, 0). Summed, or, as in HGCH's
 // own runs (Zhang and Wu, CIKM 2024), divided by the number of terms above 0, over all tasks together.
+#include "hyperllm/objectives/hinge.h"
+
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/objectives/objective.h"
 
@@ -23,15 +25,6 @@ manifold::Triplets joined(std::span<const Task> tasks) {
   return all;
 }
 
-Tensor on_inner_products(const Tensor& points, const manifold::Triplets& triplets, double margin,
-                         HingeOver over) {
-  const Tensor anchors = manifold::gathered_rows(points, triplets.anchor),
-               apart = manifold::gathered_rows(points, triplets.negative) -
-                       manifold::gathered_rows(points, triplets.positive);
-  const Tensor terms = torch::relu((anchors * apart).sum(1) + margin), sum = steady_sum(terms);
-  return over == HingeOver::kAll ? sum : sum / terms.gt(0).sum().clamp_min(1);
-}
-
 class Hinge final : public Objective {
  public:
   FieldList fields() override {
@@ -44,7 +37,7 @@ class Hinge final : public Objective {
               const manifold::Space& space) const override {
     const HingeOver over = mean_ ? HingeOver::kActive : HingeOver::kAll;
     if (space.geometry == manifold::Geometry::kEuclidean)
-      return on_inner_products(points, joined(tasks), margin, over);
+      return hinge_on_inner_products(points, joined(tasks), margin, over);
     return manifold::triplet_hinge(lorentz_points(points, space), joined(tasks), margin, space.curvature,
                                    over);
   }
@@ -54,6 +47,15 @@ class Hinge final : public Objective {
 };
 
 }  // namespace
+
+Tensor hinge_on_inner_products(const Tensor& points, const manifold::Triplets& triplets, double margin,
+                               HingeOver over) {
+  const Tensor anchors = manifold::gathered_rows(points, triplets.anchor),
+               apart = manifold::gathered_rows(points, triplets.negative) -
+                       manifold::gathered_rows(points, triplets.positive);
+  const Tensor terms = torch::relu((anchors * apart).sum(1) + margin), sum = steady_sum(terms);
+  return over == HingeOver::kAll ? sum : sum / terms.gt(0).sum().clamp_min(1);
+}
 
 void add_hinge(Registry<Objective>& to) { to.add("hinge", "the paper's margin loss", Hinge()); }
 

@@ -10,6 +10,7 @@ Registry<Objective>& objectives() {
   static Registry<Objective> all = [] {
     Registry<Objective> made("objective");
     add_hinge(made);
+    add_hicf(made);
     add_softmax(made);
     return made;
   }();

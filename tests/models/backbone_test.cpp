@@ -29,7 +29,8 @@ TEST(Backbones, ALaterRegistrationReplacesTheEarlier) {
   add_backbone("mine", "", [&](const BackboneOptions& options) { return calls = 2, make_hgcf(options); });
   make_backbone("mine", {});
   EXPECT_EQ(calls, 2);
-  EXPECT_EQ(models().names(), (std::vector<std::string>{"ease", "hgcf", "hgch", "mine", "popular"}));
+  EXPECT_EQ(models().names(),
+            (std::vector<std::string>{"ease", "hgcf", "hgch", "hicf", "hrcf", "mine", "popular"}));
 }
 
 TEST(Models, ABaselineHasNoBackbone) {
