@@ -21,6 +21,7 @@ Registry<Model>& models() {
   static Registry<Model> all = [] {
     Registry<Model> made("model");
     add_hgcf(made);
+    add_hypercl(made);
     add_popular(made);
     add_ease(made);
     return made;
