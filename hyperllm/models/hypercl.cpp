@@ -1,5 +1,7 @@
 #include "hyperllm/models/hypercl.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -16,6 +18,8 @@ namespace hyperllm::models {
 namespace {
 
 using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 constexpr double kFarthest = 10;  // radius of what E2 starts from
 
@@ -52,6 +56,48 @@ std::vector<std::int32_t> joined(std::vector<std::int32_t> first, const std::vec
   first.insert(first.end(), second.begin(), second.end());
   return first;
 }
+
+// The contrast where some columns are no points (`nothing`), at distance 0 from everything, for comparison with
+// the released code. Blocks of rows, value and gradient at once: the matrix of all logits takes gigabytes. First
+// derivatives only.
+struct ContrastBesideNothing : public torch::autograd::Function<ContrastBesideNothing> {
+  static constexpr std::int64_t kBlock = 128;  // rows
+
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y, const Tensor& nothing,
+                        const Tensor& first, const Tensor& target, double c, double tau) {
+    const torch::AutoGradMode with_gradients(true);
+    const Tensor columns = y.detach().to(torch::kDouble).requires_grad_(true);
+    std::vector<Tensor> row_grads;
+    double sum = 0;
+    for (std::int64_t begin = 0; begin < x.size(0); begin += kBlock) {
+      const std::int64_t end = std::min(begin + kBlock, x.size(0));
+      const Tensor rows =
+          x.detach().slice(0, begin, end).to(torch::kDouble, false, true).requires_grad_(true);
+      const Tensor pairs = first.diff().slice(0, begin, end),
+                   row = torch::arange(end - begin).repeat_interleave(pairs),
+                   of_block =
+                       target.slice(0, first[begin].item<std::int64_t>(), first[end].item<std::int64_t>());
+      const Tensor cosh = torch::mm(torch::sqrt(1 + c * rows.square().sum(1, true)),
+                                    torch::sqrt(1 + c * columns.square().sum(1, true)).t()) -
+                          c * torch::mm(rows, columns.t());
+      const Tensor squared = manifold::acosh1p_squared((cosh - 1).to(x.scalar_type())) / c;
+      const Tensor logits = torch::where(nothing, torch::zeros_like(squared), -squared / tau);
+      const Tensor of_pairs = logits.index({row, of_block}).to(torch::kDouble),
+                   loss = (torch::logsumexp(logits, 1).to(torch::kDouble) * pairs).sum() - of_pairs.sum();
+      loss.backward();
+      sum += loss.item<double>();
+      row_grads.push_back(rows.grad());
+    }
+    context->save_for_backward(
+        {torch::cat(row_grads).to(x.scalar_type()), columns.grad().to(x.scalar_type())});
+    return torch::scalar_tensor(sum, torch::kDouble);
+  }
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor grad = grads[0].to(saved[0].scalar_type());
+    return {grad * saved[0], grad * saved[1], Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
 
 class HyperCl final : public Backbone {
  public:
@@ -93,9 +139,9 @@ class HyperCl final : public Backbone {
     const std::int64_t tables = (8 + options_.layers) * (nodes.users + nodes.items) * (dim + 1);
     const std::int64_t lanes = kernels::contrast_lanes(pairs);
     const std::int64_t of_pairs = pairs * (lanes * (dim + 65) + 10 * dim);
-    // 4 numbers of a pair of pairs are alive at once, and 2 in double.
-    const std::int64_t squares = own_.isolated == "self" ? 0 : 8 * pairs * pairs;
-    return 4 * (tables + of_pairs + squares);
+    // Of a block, some ten matrices in double.
+    const std::int64_t block = own_.isolated == "self" ? 0 : 20 * ContrastBesideNothing::kBlock * pairs;
+    return 4 * (tables + of_pairs + block);
   }
 
  private:
@@ -120,26 +166,14 @@ class HyperCl final : public Backbone {
     return contrast_beside_nothing(rows, columns, merged, ids, graph);
   }
 
-  // The same where some columns are no points: a matrix of all logits, for comparison with the released code.
   Tensor contrast_beside_nothing(const Tensor& rows, const Tensor& columns, const Merged& merged,
                                  const std::vector<std::int32_t>& ids, const graph::Graph& graph) const {
-    const double c = options_.curvature.c;
     const kernels::SymmetricGraph view = graph.view();
-    Tensor nothing = torch::zeros({1, std::ssize(ids)}, torch::kBool);
+    Tensor nothing = torch::zeros({std::ssize(ids)}, torch::kBool);
     for (std::size_t p = 0; p < ids.size(); ++p)
-      nothing[0][static_cast<std::int64_t>(p)] = view.indptr[ids[p]] == view.indptr[ids[p] + 1];
-    const Tensor x = rows.to(torch::kDouble), y = columns.to(torch::kDouble);
-    const Tensor cosh = torch::mm(torch::sqrt(1 + c * x.square().sum(1, true)),
-                                  torch::sqrt(1 + c * y.square().sum(1, true)).t()) -
-                        c * torch::mm(x, y.t());
-    const Tensor squared = manifold::acosh1p_squared((cosh - 1).to(rows.scalar_type())) / c;
-    const Tensor logits = torch::where(nothing, torch::zeros_like(squared), -squared / own_.ssl_temp);
-    std::vector<std::int64_t> row(ids.size());
-    for (std::int64_t i = 0; i < merged.size(); ++i)
-      for (std::int64_t p = merged.first[i]; p < merged.first[i + 1]; ++p) row[merged.at[p]] = i;
-    const Tensor row_of = torch::tensor(row), count = torch::tensor(merged.first).diff();
-    return objectives::steady_sum(torch::logsumexp(logits, 1) * count) -
-           objectives::steady_sum(logits.t().gather(1, row_of.unsqueeze(1)).squeeze(1));
+      nothing.data_ptr<bool>()[p] = view.indptr[ids[p]] == view.indptr[ids[p] + 1];
+    return ContrastBesideNothing::apply(rows, columns, nothing, torch::tensor(merged.first),
+                                        torch::tensor(merged.at), options_.curvature.c, own_.ssl_temp);
   }
 
   BackboneOptions options_;

@@ -233,6 +233,23 @@ TEST(HyperCl, KernelsAgreeWithTheirSpecification) {
     }
 }
 
+// Two computations: the kernel, and blocks of rows.
+TEST(HyperCl, WhereNoNodeIsLostTheReleasedCodesContrastIsOurs) {
+  Step step;
+  step.nodes = {300, 400};
+  step.graph = random_graph(step.nodes, 900);
+  step.pairs = pairs_of(step.graph, 1000);
+  for (const double scale : {0.1, 1.0}) {
+    Tensor self = step.tangents(scale).requires_grad_(true), zero = step.tangents(scale).requires_grad_(true);
+    const Tensor loss = step.loss({.ssl_ratio = 0}, self),
+                 other = step.loss({.ssl_ratio = 0, .isolated = "zero"}, zero);
+    EXPECT_NEAR(loss.item<double>(), other.item<double>(), 1e-5 * loss.item<double>());
+    (3 * loss).backward();
+    (3 * other).backward();
+    EXPECT_LT(relative_error(zero.grad(), self.grad()), 1e-4);
+  }
+}
+
 // Tangents on opposite sides: distances of 3 (d^2 / tau = 180) and more.
 TEST(HyperCl, StaysFiniteFarOut) {
   const Step step;
