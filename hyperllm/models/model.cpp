@@ -24,6 +24,7 @@ Registry<Model>& models() {
     add_hgch(made);
     add_hicf(made);
     add_hrcf(made);
+    add_hypercl(made);
     add_popular(made);
     add_ease(made);
     return made;

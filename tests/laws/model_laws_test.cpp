@@ -118,7 +118,7 @@ models::BackboneFactory factory() {
 // The built-in backbones, and the example that shows how to add one.
 std::vector<std::string> backbones() {
   models::add_backbone("mean_layers", "mean over the layers", examples::make_mean_layers);
-  return {"hgcf", "hgch", "mean_layers"};
+  return {"hgcf", "hgch", "hypercl", "mean_layers"};
 }
 
 // Of other geometries, with weights, options and losses of their own.

@@ -30,7 +30,7 @@ TEST(Backbones, ALaterRegistrationReplacesTheEarlier) {
   make_backbone("mine", {});
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(models().names(),
-            (std::vector<std::string>{"ease", "hgcf", "hgch", "hicf", "hrcf", "mine", "popular"}));
+            (std::vector<std::string>{"ease", "hgcf", "hgch", "hicf", "hrcf", "hypercl", "mine", "popular"}));
 }
 
 TEST(Models, ABaselineHasNoBackbone) {
