@@ -21,6 +21,8 @@ Registry<Model>& models() {
   static Registry<Model> all = [] {
     Registry<Model> made("model");
     add_hgcf(made);
+    add_lightgcn(made);
+    add_bprmf(made);
     add_popular(made);
     add_ease(made);
     return made;

@@ -33,7 +33,7 @@ class Model : public Configurable {
   bool is_baseline() const { return backbone({}) == nullptr; }
 };
 
-// All models: hgcf, popular, ease, and what was added.
+// All models: those that files of this folder add, and what was added.
 Registry<Model>& models();
 
 // What a run uses that chose `chosen`, a name or "auto".
@@ -52,8 +52,10 @@ std::unique_ptr<Backbone> make_backbone(const std::string& name, const BackboneO
 // Throws kInvalidArgument if the model is a baseline, or for shared options out of range.
 std::unique_ptr<Backbone> make_backbone(const Model& model, const BackboneOptions& options);
 
-// What hgcf.cpp, popular.cpp and ease.cpp hold.
+// What hgcf.cpp, lightgcn.cpp, bprmf.cpp, popular.cpp and ease.cpp hold.
 void add_hgcf(Registry<Model>& to);
+void add_lightgcn(Registry<Model>& to);
+void add_bprmf(Registry<Model>& to);
 void add_popular(Registry<Model>& to);
 void add_ease(Registry<Model>& to);
 

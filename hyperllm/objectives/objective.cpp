@@ -11,6 +11,7 @@ Registry<Objective>& objectives() {
     Registry<Objective> made("objective");
     add_hinge(made);
     add_softmax(made);
+    add_bpr(made);
     return made;
   }();
   return all;
