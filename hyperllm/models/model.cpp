@@ -25,6 +25,8 @@ Registry<Model>& models() {
     add_hicf(made);
     add_hrcf(made);
     add_hypercl(made);
+    add_lightgcn(made);
+    add_bprmf(made);
     add_popular(made);
     add_ease(made);
     return made;

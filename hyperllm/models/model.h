@@ -33,7 +33,7 @@ class Model : public Configurable {
   bool is_baseline() const { return backbone({}) == nullptr; }
 };
 
-// All models: hgcf, hgch, hicf, hrcf, hypercl, popular, ease, and what was added.
+// All models: those that files of this folder add, and what was added.
 Registry<Model>& models();
 
 // What a run uses that chose `chosen`, a name or "auto".
@@ -58,6 +58,8 @@ void add_hgch(Registry<Model>& to);
 void add_hicf(Registry<Model>& to);
 void add_hrcf(Registry<Model>& to);
 void add_hypercl(Registry<Model>& to);
+void add_lightgcn(Registry<Model>& to);
+void add_bprmf(Registry<Model>& to);
 void add_popular(Registry<Model>& to);
 void add_ease(Registry<Model>& to);
 

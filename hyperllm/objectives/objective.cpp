@@ -12,6 +12,7 @@ Registry<Objective>& objectives() {
     add_hinge(made);
     add_hicf(made);
     add_softmax(made);
+    add_bpr(made);
     return made;
   }();
   return all;

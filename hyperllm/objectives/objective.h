@@ -45,7 +45,7 @@ class Objective : public Configurable {
                              const manifold::Space& space) const = 0;
 };
 
-// All objectives: hicf, hinge and softmax, and what was added.
+// All objectives: those that files of this folder add, and what was added.
 Registry<Objective>& objectives();
 
 // What an option that names one takes: "auto", and the names.
@@ -54,10 +54,11 @@ std::vector<std::string> choices();
 // With its options at their defaults. Throws kInvalidArgument naming the nearest name.
 std::unique_ptr<Objective> make_objective(const std::string& name);
 
-// What hicf.cpp, hinge.cpp and softmax.cpp hold.
+// What the files of their names hold.
 void add_hicf(Registry<Objective>& to);
 void add_hinge(Registry<Objective>& to);
 void add_softmax(Registry<Objective>& to);
+void add_bpr(Registry<Objective>& to);
 
 // Points of a hyperbolic space as Lorentz space coordinates, which the fused losses take.
 torch::Tensor lorentz_points(const torch::Tensor& points, const manifold::Space& space);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cmath>
 
 #include "hyperllm/models/hgcf.h"
@@ -29,8 +31,8 @@ TEST(Backbones, ALaterRegistrationReplacesTheEarlier) {
   add_backbone("mine", "", [&](const BackboneOptions& options) { return calls = 2, make_hgcf(options); });
   make_backbone("mine", {});
   EXPECT_EQ(calls, 2);
-  EXPECT_EQ(models().names(),
-            (std::vector<std::string>{"ease", "hgcf", "hgch", "hicf", "hrcf", "hypercl", "mine", "popular"}));
+  const std::vector<std::string> names = models().names();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "mine"), 1);
 }
 
 TEST(Models, ABaselineHasNoBackbone) {

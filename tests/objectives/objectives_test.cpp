@@ -9,6 +9,7 @@
 #include "hyperllm/objectives/contrast.h"
 #include "hyperllm/objectives/objective.h"
 #include "tests/support/folder.h"
+#include "tests/support/gradcheck.h"
 
 namespace hyperllm::objectives {
 namespace {
@@ -58,6 +59,13 @@ class EveryGeometry : public ::testing::TestWithParam<Geometry> {
                                near(pairs.anchor[i], pairs.positive[i]) + kMargin);
     return sum;
   }
+  double bpr(const Pairs& pairs) const {
+    double sum = 0;
+    for (std::int64_t i = 0; i < pairs.size(); ++i)
+      sum += std::log1p(
+          std::exp(near(pairs.anchor[i], pairs.candidates[i]) - near(pairs.anchor[i], pairs.positive[i])));
+    return sum;
+  }
   double softmax(const Pairs& pairs, std::int64_t first, std::int64_t count) const {
     double sum = 0;
     for (std::int64_t i = 0; i < pairs.size(); ++i) {
@@ -104,6 +112,37 @@ TEST_P(EveryGeometry, TheMeanHingeIsDividedByTheActiveTriplets) {
   ASSERT_EQ(count(-50), 0);
   EXPECT_EQ(loss(*mean, tasks, -50), 0);
   EXPECT_EQ(points_.grad().abs().max().item<double>(), 0);
+TEST_P(EveryGeometry, BprIsItsDefinition) {
+  const Task tasks[] = {{one_, {3, 6}}, {two_, {0, 3}}};
+  EXPECT_NEAR(loss("bpr", {tasks, 1}), bpr(one_), 1e-5);
+  EXPECT_NEAR(loss("bpr", tasks), bpr(one_) + bpr(two_), 1e-5);
+}
+
+TEST_P(EveryGeometry, BprHasNoMargin) {
+  const Task task{one_, {3, 6}};
+  const auto bpr = make_objective("bpr");
+  EXPECT_EQ(bpr->loss(points_, {&task, 1}, 0, space_).item<double>(),
+            bpr->loss(points_, {&task, 1}, 5, space_).item<double>());
+}
+
+TEST_P(EveryGeometry, BprOfOnePointIsLnTwoAPair) {
+  const Task task{one_, {3, 6}};
+  const Tensor same = points_.detach()[0].expand({kNodes, 3}).contiguous().requires_grad_(true);
+  const Tensor loss = make_objective("bpr")->loss(same, {&task, 1}, 0, space_);
+  EXPECT_NEAR(loss.item<double>(), 4 * std::log(2.0), 1e-6);
+  loss.backward();
+  EXPECT_TRUE(torch::isfinite(same.grad()).all().item<bool>());
+}
+
+TEST_P(EveryGeometry, BprGradientsAreThoseOfFiniteDifferencesInDouble) {
+  const Task tasks[] = {{one_, {3, 6}}, {two_, {0, 3}}};
+  for (const double scale : {1e-3, 1.0, 2.5})  // the ball's points stay within 1 / sqrt(0.7)
+    EXPECT_LT(
+        test::gradient_error(
+            [&](const std::vector<Tensor>& x) { return make_objective("bpr")->loss(x[0], tasks, 0, space_); },
+            {scale * 0.4 * torch::tanh(points_.detach().to(torch::kDouble))}, 1e-5),
+        1e-6)
+        << scale;
 }
 
 TEST_P(EveryGeometry, TheSoftmaxIsItsDefinition) {
@@ -116,6 +155,7 @@ TEST_P(EveryGeometry, GradientsAreThoseOfFiniteDifferences) {
   const Task tasks[] = {{one_, {3, 6}}, {two_, {0, 3}}};
   const std::map<const char*, std::function<double()>> definitions = {
       {"hinge", [&] { return hinge(one_) + hinge(two_); }},
+      {"bpr", [&] { return bpr(one_) + bpr(two_); }},
       {"softmax", [&] { return softmax(one_, 3, 6) + softmax(two_, 0, 3); }}};
   for (const auto& [name, definition] : definitions) {
     loss(name, tasks);
@@ -159,6 +199,9 @@ INSTANTIATE_TEST_SUITE_P(All, EveryGeometry,
 TEST(Objectives, SayWhatTheyNeed) {
   EXPECT_EQ(make_objective("hinge")->candidates(), 1);
   EXPECT_EQ(make_objective("hinge")->optimizer(), "rsgd");
+  EXPECT_EQ(make_objective("bpr")->candidates(), 1);
+  EXPECT_EQ(make_objective("bpr")->optimizer(), "adam");
+  EXPECT_FALSE(make_objective("bpr")->meets_all_competitors());
   EXPECT_EQ(make_objective("softmax")->candidates(), 0);
   EXPECT_EQ(make_objective("softmax")->optimizer(), "adam");
   EXPECT_TRUE(make_objective("softmax")->meets_all_competitors());
@@ -166,12 +209,26 @@ TEST(Objectives, SayWhatTheyNeed) {
                      [] { make_objective("hingee"); });
 }
 
-TEST(Hinge, WantsOneCandidateAPair) {
+TEST(Objectives, OfTripletsWantOneCandidateAPair) {
   const Pairs pairs{{0}, {1}, {2, 2}, 2};
   const Task task{pairs, {0, 3}};
-  test::expect_error(ErrorCode::kInvalidArgument, {"hinge", "one candidate"}, [&] {
-    make_objective("hinge")->loss(torch::zeros({3, 2}), {&task, 1}, 1, {});
-  });
+  for (const char* name : {"hinge", "bpr"})
+    test::expect_error(ErrorCode::kInvalidArgument, {name, "one candidate"}, [&] {
+      make_objective(name)->loss(torch::zeros({3, 2}), {&task, 1}, 1, {});
+    });
+}
+
+TEST(Bpr, IsLinearFarFromRight) {
+  const Pairs wrong{{0}, {1}, {2}}, right{{0}, {2}, {1}};
+  Tensor points = torch::tensor({1000.0F, -1.0F, 1.0F}).view({3, 1}).requires_grad_(true);
+  const auto loss = [&](const Pairs& pairs) {
+    const Task task{pairs, {1, 2}};
+    return make_objective("bpr")->loss(points, {&task, 1}, 0, {Geometry::kEuclidean});
+  };
+  EXPECT_EQ(loss(wrong).item<double>(), 2000);
+  EXPECT_EQ(loss(right).item<double>(), 0);
+  loss(wrong).backward();
+  EXPECT_EQ(points.grad()[0].item<float>(), 2);
 }
 
 TEST(SteadySum, IsTheSumOfAnyLength) {
