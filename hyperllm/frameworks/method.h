@@ -23,7 +23,13 @@ struct Needs {
   bool contrast = false;             // all-pairs contrast of the items
   std::int64_t contrast_rows = 0;    // items in a step of it; 0: all
   std::int64_t experts = 0;          // of a mixture over the embeddings; 0: none
-  std::int64_t step_bytes = 0;       // memory of a step beside all that
+  std::int64_t width = 1;            // columns of what the backbone takes, in multiples of the run's 'dim'
+};
+
+// What the memory of a step depends on.
+struct StepShape {
+  models::Nodes nodes;
+  std::int64_t dim = 49, semantic_dim = 0, batch_size = 4096;
 };
 
 // What a run lends its method.
@@ -71,6 +77,8 @@ class Method : public Configurable {
   virtual void validate() const {}
   // `embeddings`: the run's semantic embeddings.
   virtual Needs needs(const std::filesystem::path& embeddings) const = 0;
+  // Memory that a step takes beside what Needs says, in bytes.
+  virtual std::int64_t step_bytes(const StepShape&) const { return 0; }
   // The last one's representations are the model. The method must outlive the phases.
   virtual std::vector<Phase> phases(const Materials& materials) const = 0;
 };
@@ -78,7 +86,10 @@ class Method : public Configurable {
 // All methods: hyperllm, and what was added.
 Registry<Method>& methods();
 
-// What hyperllm_method.cpp holds.
+// What hyperllm_method.cpp, kar.cpp, rlmrec_con.cpp and rlmrec_gen.cpp hold.
 void add_hyperllm(Registry<Method>& to);
+void add_kar(Registry<Method>& to);
+void add_rlmrec_con(Registry<Method>& to);
+void add_rlmrec_gen(Registry<Method>& to);
 
 }  // namespace hyperllm::frameworks

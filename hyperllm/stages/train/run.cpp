@@ -168,19 +168,22 @@ class Trainer {
       shape.tag_edges = std::ssize(tags_->edges);
       shape.tag_items = std::ssize(tags_->tag_items);
     }
-    shape.dim = options_.dim;
+    shape.dim = options_.dim * needed.width;
     shape.batch_size = options_.batch_size;
     shape.eval_users = options_.eval_users;
     shape.contrast_rows = needed.contrast_rows;
     shape.softmax = objective_->meets_all_competitors();
     shape.adam = optimizer(*objective_) == "adam";
     shape.contrast = needed.contrast;
+    const models::Nodes nodes{shape.users, shape.items};
+    const std::int64_t semantic_dim =
+        needed.embeddings.empty() ? 0 : semantic_columns(options_.embeddings_folder());
     if (needed.experts > 0) {
-      shape.semantic_dim = semantic_columns(options_.embeddings_folder());
+      shape.semantic_dim = semantic_dim;
       shape.experts = needed.experts;
     }
-    shape.of_model = needed.step_bytes +
-                     backbone_->auxiliary_bytes({shape.users, shape.items}, shape.dim, shape.batch_size);
+    shape.of_model = method_->step_bytes({nodes, options_.dim, semantic_dim, options_.batch_size}) +
+                     backbone_->auxiliary_bytes(nodes, shape.dim, shape.batch_size);
     shape.threads = num_threads();
     const training::MemoryPlan plan = training::plan_memory(shape);
     context_.info(plan.text());

@@ -29,7 +29,9 @@ void require_embeddings(const std::filesystem::path& folder) {
   const std::string remedy =
       folder.filename() == "phase1"
           ? "Phase 1 of a run writes them: train " + folder.parent_path().string() + " again"
-          : "Run `hyperllm embed` first, or choose the variant base";
+          : "Run `hyperllm embed` first, which makes them, or choose what needs none: the framework hyperllm "
+            "in "
+            "its variant base or structural";
   for (const char* file : {"users.npy", "items.npy"})
     HYPERLLM_CHECK(std::filesystem::exists(folder / file), ErrorCode::kIo,
                    (folder / file).string() + ": no such embeddings. " + remedy + ".");
