@@ -9,7 +9,10 @@ failed=0
 fresh() {
   rm -rf "$tree"/*
   mkdir -p "$tree/hyperllm/base" "$tree/hyperllm/data" "$tree/hyperllm/graph" "$tree/hyperllm/stages/a" \
-    "$tree/hyperllm/stages/b" "$tree/tests" "$tree/docs"
+    "$tree/hyperllm/stages/b" "$tree/tests" "$tree/docs" "$tree/experiments/paper"
+  printf '#!/bin/sh\necho a >"$1/a.toml"\n' >"$tree/experiments/paper/make"
+  chmod +x "$tree/experiments/paper/make"
+  echo a >"$tree/experiments/paper/a.toml"
   printf 'foreach(folder base data\n        graph stages)\nendforeach()\n' >"$tree/hyperllm/CMakeLists.txt"
   printf '#include "hyperllm/base/a.h"\n#include <vector>\n' >"$tree/hyperllm/data/d.h"
   printf '#include <torch/types.h>\n#include "hyperllm/data/d.h"\n' >"$tree/hyperllm/graph/g.cpp"
@@ -30,6 +33,9 @@ fresh
 expect 0 layers.sh ""
 expect 0 sizes.sh ""
 expect 0 doc_paths.sh ""
+expect 0 recipes.sh ""
+fresh; echo b >"$tree/experiments/paper/a.toml"
+expect 1 recipes.sh "experiments/paper/a.toml is not what experiments/paper/make writes"
 fresh; echo '#include "hyperllm/data/d.h"' >"$tree/hyperllm/base/a.h"
 expect 1 layers.sh "hyperllm/base/a.h:1: base must not include hyperllm/data/d.h"
 fresh; echo '#include "hyperllm/stages/b/run.h"' >"$tree/hyperllm/stages/a/run.cpp"

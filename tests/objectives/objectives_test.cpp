@@ -112,6 +112,8 @@ TEST_P(EveryGeometry, TheMeanHingeIsDividedByTheActiveTriplets) {
   ASSERT_EQ(count(-50), 0);
   EXPECT_EQ(loss(*mean, tasks, -50), 0);
   EXPECT_EQ(points_.grad().abs().max().item<double>(), 0);
+}
+
 TEST_P(EveryGeometry, BprIsItsDefinition) {
   const Task tasks[] = {{one_, {3, 6}}, {two_, {0, 3}}};
   EXPECT_NEAR(loss("bpr", {tasks, 1}), bpr(one_), 1e-5);
