@@ -11,8 +11,10 @@
 
 #include "benchmarks/training/catalogue.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/kernels/centring.h"
 #include "hyperllm/kernels/elementwise.h"
 #include "hyperllm/kernels/lorentz_rows.h"
+#include "hyperllm/kernels/nearest_candidate.h"
 #include "hyperllm/kernels/propagate.h"
 #include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
@@ -152,7 +154,7 @@ void rsgd_step(benchmark::State& state) {
             static_cast<double>(x.size()) * (state.range(1) ? 24 : 19));
 }
 
-// Arguments: threads, 1 for the backward pass. 4,096 triplets of users and items.
+// Arguments: threads, 1 for the backward pass, 1 for adaptive margins. 4,096 triplets of users and items.
 void triplet(benchmark::State& state) {
   use_threads(state);
   constexpr std::int64_t kCount = benchmarks::kBatch, kRows = kUsers + kItems;
@@ -168,17 +170,59 @@ void triplet(benchmark::State& state) {
   triplet_hinge(h, kDim, 1, {ids[0], ids[2], ids[1]}, 20, terms);
   if (!close(loss + triplet_hinge(h, kDim, 1, {ids[0], ids[2], ids[1]}, 20, terms), 40.0 * kCount))
     return state.SkipWithError("the loss is wrong");
-  triplet_hinge(h, kDim, 1, triplets, 1.6, terms);
+  const Margin margin(1.6, state.range(2) != 0);
+  triplet_hinge(h, kDim, 1, triplets, margin, terms);
   for (auto _ : state) {
     if (state.range(1))
       triplet_hinge_backward(h, kDim, 1, triplets, terms, 1, grad);
     else
-      benchmark::DoNotOptimize(triplet_hinge(h, kDim, 1, triplets, 1.6, terms));
+      benchmark::DoNotOptimize(triplet_hinge(h, kDim, 1, triplets, margin, terms));
     benchmark::DoNotOptimize(grad.data());
   }
   const double gathered = static_cast<double>(kCount * kDim) * 4;
   set_rates(state, state.range(1) ? gathered * 4 + static_cast<double>(grad.size()) * 8 : gathered * 3,
             static_cast<double>(kCount * kDim) * (state.range(1) ? 8 : 16));
+}
+
+// Argument: threads. Three candidates for each of 4,096 positives.
+void nearest_candidate(benchmark::State& state) {
+  use_threads(state);
+  constexpr std::int64_t kCount = benchmarks::kBatch, kPerPair = 3;
+  const Floats h = test::random_points(kItems, kDim, 1, 1.5, 1);
+  std::vector<std::int32_t> positive, candidates, nearest(kCount);
+  for (std::int64_t id : test::random_targets(kCount, kItems, 1)) {
+    positive.push_back(static_cast<std::int32_t>(id));
+    for (std::int64_t i = 0; i < kPerPair; ++i)
+      candidates.push_back(static_cast<std::int32_t>((id + 7919 * i) % kItems));  // the first: itself
+  }
+  const auto choose = [&] {
+    nearest_candidates(std::span<const float>(h), kDim, 1, positive, candidates, kPerPair,
+                       std::span(nearest));
+  };
+  choose();
+  if (nearest != positive) return state.SkipWithError("the choice is wrong");
+  for (auto _ : state) {
+    choose();
+    benchmark::DoNotOptimize(nearest.data());
+  }
+  constexpr auto kRead = static_cast<double>(kCount * (kPerPair + 1) * kDim);
+  set_rates(state, kRead * 4, kRead * 4);
+}
+
+// Argument: threads. Users and items.
+void centring(benchmark::State& state) {
+  use_threads(state);
+  const Floats x = test::normal_floats((kUsers + kItems) * kDim, 1);
+  Floats out(x.size());
+  for (auto _ : state) {
+    subtract_column_means(x, kDim, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  double sum = 0;
+  for (std::size_t i = 0; i < out.size(); i += kDim) sum += out[i];
+  if (std::abs(sum) > 1e-2) return state.SkipWithError("the mean is wrong");
+  const auto size = static_cast<double>(x.size());
+  set_rates(state, size * 12, size * 2);
 }
 
 // Argument: threads. Users and items, as the softmax objective trains them.
@@ -206,7 +250,11 @@ HYPERLLM_ROWS_BENCHMARK(propagate)
     ->ArgsProduct({{1, 2}, {0, 1}, {0, 1}});
 HYPERLLM_ROWS_BENCHMARK(expmap)->ArgNames({"threads", "backward"})->ArgsProduct({{1, 2}, {0, 1}});
 HYPERLLM_ROWS_BENCHMARK(rsgd_step)->ArgNames({"threads", "tangents"})->ArgsProduct({{1, 2}, {0, 1}});
-HYPERLLM_ROWS_BENCHMARK(triplet)->ArgNames({"threads", "backward"})->ArgsProduct({{1, 2}, {0, 1}});
+HYPERLLM_ROWS_BENCHMARK(triplet)
+    ->ArgNames({"threads", "backward", "adaptive"})
+    ->ArgsProduct({{1, 2}, {0, 1}, {0, 1}});
+HYPERLLM_ROWS_BENCHMARK(nearest_candidate)->ArgName("threads")->Arg(1)->Arg(2);
+HYPERLLM_ROWS_BENCHMARK(centring)->ArgName("threads")->Arg(1)->Arg(2);
 HYPERLLM_ROWS_BENCHMARK(adam_step)->ArgName("threads")->Arg(1)->Arg(2);
 
 }  // namespace

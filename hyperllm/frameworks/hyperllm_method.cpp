@@ -1,6 +1,7 @@
 #include "hyperllm/frameworks/hyperllm_method.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "hyperllm/artifact/npy.h"
@@ -27,6 +28,13 @@ void save_rows(AtomicFile& file, const Tensor& rows) {
 
 std::unique_ptr<Embeddings> experts_of(const Materials& materials, const MoeOptions& options) {
   return make_moe(materials.semantic(), options, Random(materials.seed, "experts"));
+}
+
+// Rows no longer than the cap, as the released code's expmap0 cuts them in (12). From points very far out, weight
+// decay with momentum leaves every bound.
+Tensor capped_rows(const Tensor& tangents, double cap) {
+  if (std::isinf(cap)) return tangents;
+  return tangents * (cap / tangents.norm(2, 1, true)).clamp_max(1);
 }
 
 }  // namespace
@@ -153,7 +161,7 @@ Phase HyperLlmMethod::phase2(const Materials& materials, std::shared_ptr<Tensor>
     if (row().mixture)
       embeddings = experts_of(materials, {experts, materials.dim, tune_semantic, MoePrecision::kFloat32});
     else if (start->defined())
-      embeddings = table(*start);
+      embeddings = table(capped_rows(*start, materials.backbone->cap()));
     else if (row().semantic)
       embeddings = table(materials.start());
     else

@@ -139,20 +139,22 @@ TEST(PerTarget, TripletsAgree) {
   for (std::int64_t dim : {1, 7, 8, 17, 49}) {
     SCOPED_TRACE(dim);
     const Floats h = test::random_points(rows, dim, 1, 5, 1);
-    double first = 0;
-    Floats first_grad;
-    on_every_target([&] {
-      std::vector<TripletTerm> terms(700);
-      Floats grad(h.size());
-      const double loss = triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, 0.5, terms);
-      triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 1, grad);
-      if (first_grad.empty()) {
-        first = loss;
-        first_grad = grad;
-      }
-      EXPECT_NEAR(loss, first, 1e-12 * first);
-      EXPECT_LT(difference(grad, first_grad), 2e-7);
-    });
+    for (const Margin& margin : {Margin(0.5), {0.9, true}}) {
+      double first = 0;
+      Floats first_grad;
+      on_every_target([&] {
+        std::vector<TripletTerm> terms(700);
+        Floats grad(h.size());
+        const double loss = triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, margin, terms);
+        triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 1, grad);
+        if (first_grad.empty()) {
+          first = loss;
+          first_grad = grad;
+        }
+        EXPECT_NEAR(loss, first, 1e-12 * first);
+        EXPECT_LT(difference(grad, first_grad), 2e-7);
+      });
+    }
   }
 }
 

@@ -71,9 +71,11 @@ TEST(Threads, TripletHinge) {
   expect_same_bytes([&] {
     Floats grad(h.size()), out;
     std::vector<TripletTerm> terms(ids[0].size());
-    append(triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, 0.5, terms), out);
-    triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 0.3, grad);
-    append(grad, out);
+    for (const Margin& margin : {Margin(0.5), {0.9, true}}) {
+      append(triplet_hinge(h, dim, 1, {ids[0], ids[1], ids[2]}, margin, terms), out);
+      triplet_hinge_backward(h, dim, 1, {ids[0], ids[1], ids[2]}, terms, 0.3, grad);
+      append(grad, out);
+    }
     return out;
   });
 }

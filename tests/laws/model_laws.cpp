@@ -196,8 +196,10 @@ std::string saved_in_the_validated_space(const LawBench& bench, TrainOptions opt
   return saved_model_ranks_the_same(bench, options);
 }
 
-std::string uses_the_graph(const std::string& backbone) {
-  const auto model = models::make_backbone(backbone, {2, 1.5, manifold::Curvature(1)});
+std::string uses_the_graph(const std::string& backbone, const OwnTexts& options) {
+  const auto named = models::models().make(backbone);
+  for (const auto& [name, text] : options) assign_field(find_field(named->fields(), name, backbone), text);
+  const auto model = models::make_backbone(*named, {2, 1.5, manifold::Curvature(1)});
   const torch::Tensor tangents = frameworks::uniform_tangents(8, 3, 0.2, Random(1, "tangents"));
   torch::Tensor moved = tangents.clone();
   moved[4] += 0.3;  // item 0, whom user 0 knows

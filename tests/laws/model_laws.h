@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "hyperllm/frameworks/framework.h"
 #include "hyperllm/models/backbone.h"
@@ -33,10 +35,12 @@ std::string same_bytes(const LawBench& bench, stages::train::TrainOptions option
 std::string saved_model_ranks_the_same(const LawBench& bench, stages::train::TrainOptions options);
 // The saved model names the geometry and the curvature in which the backbone was validated.
 std::string saved_in_the_validated_space(const LawBench& bench, stages::train::TrainOptions options);
-// Untrained representations depend on the neighbours in the graph, and on nothing that no path leads to. (A
-// model that centres all nodes by their common mean breaks the second by intent, and must say so where it is
-// tested.)
-std::string uses_the_graph(const std::string& backbone);
+// Options of a model's own: names without its prefix, and texts.
+using OwnTexts = std::vector<std::pair<std::string, std::string>>;
+// Untrained representations depend on the neighbours in the graph, and on nothing that no path leads to. A
+// model that centres all nodes by their common mean breaks the second by intent: it is tested with the options
+// that switch that off, and its own tests say that it does so otherwise.
+std::string uses_the_graph(const std::string& backbone, const OwnTexts& options = {});
 // They are finite points of the right shape, and give finite gradients, also from extreme tangents.
 std::string stays_finite(const std::string& backbone);
 // A pass is a function of what it is given: equal passes give equal bytes, whatever was computed before. In

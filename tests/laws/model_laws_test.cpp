@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "examples/mean_layers.h"
 #include "hyperllm/models/hgcf.h"
@@ -118,7 +119,7 @@ models::BackboneFactory factory() {
 // The built-in backbones, and the example that shows how to add one.
 std::vector<std::string> backbones() {
   models::add_backbone("mean_layers", "mean over the layers", examples::make_mean_layers);
-  return {"hgcf", "hgch", "hypercl", "mean_layers", "lightgcn", "bprmf"};
+  return {"hgcf", "hgch", "hicf", "hrcf", "hypercl", "mean_layers", "lightgcn", "bprmf"};
 }
 
 // Of other geometries, with weights, options and losses of their own.
@@ -184,7 +185,17 @@ class BackboneLaws : public ::testing::TestWithParam<std::string> {};
 
 class GraphLaws : public BackboneLaws {};
 
-TEST_P(GraphLaws, UsesTheGraph) { EXPECT_EQ(uses_the_graph(GetParam()), ""); }
+// What must be switched off for a model to pass: by intent, it lets all nodes feel one another.
+const std::map<std::string, OwnTexts> kSwitchedOff = {{"hrcf", {{"centring", "false"}}}};
+
+TEST_P(GraphLaws, UsesTheGraph) {
+  const auto off = kSwitchedOff.find(GetParam());
+  EXPECT_EQ(uses_the_graph(GetParam(), off == kSwitchedOff.end() ? OwnTexts() : off->second), "");
+}
+TEST(GraphExceptions, TheNeedTheirOptions) {
+  for (const auto& [name, options] : kSwitchedOff)
+    EXPECT_EQ(uses_the_graph(name), "node 2 feels the other island") << name;
+}
 TEST_P(BackboneLaws, StaysFinite) { EXPECT_EQ(stays_finite(GetParam()), ""); }
 TEST_P(BackboneLaws, SamePassSameBytes) { EXPECT_EQ(same_pass_same_bytes(GetParam()), ""); }
 
@@ -322,6 +333,26 @@ TEST_F(OwnOptionsOf, ABackboneCountOnlyForIt) {
   hgcf.validate();
   expect_error(ErrorCode::kInvalidArgument, {"gated_penalty", "0 to 100"},
                [&] { gated.set("gated_penalty", "-1"); });
+}
+
+// HICF's options are its objective's, which "auto" stands for where the model is HICF.
+TEST_F(OwnOptionsOf, AnObjectiveCountWhereAutoStandsForIt) {
+  const LawBench bench(folder_);
+  auto hicf = bench.options("hicf", "base"), hgcf = bench.options("hgcf", "base");
+  EXPECT_EQ(hicf.objective_name(), "hicf");
+  const auto all = names(hicf.fields());
+  EXPECT_EQ(std::count(all.begin(), all.end(), "hicf_negatives"), 1);
+  EXPECT_TRUE(has(names(result_fields(hicf.fields())), "hicf_negatives"));
+  EXPECT_FALSE(has(names(result_fields(hgcf.fields())), "hicf_negatives"));
+  for (auto* options : {&hicf, &hgcf}) options->set("hicf_negatives", "5");
+  hicf.validate();
+  expect_error(ErrorCode::kInvalidArgument,
+               {"'hicf_negatives' belongs to the objective hicf", "leave it out"}, [&] { hgcf.validate(); });
+  hgcf.objective = "hicf";  // any backbone takes it
+  hgcf.validate();
+  hicf.objective = "hinge";
+  hicf.set("phase1_objective", "hinge");
+  EXPECT_THROW(hicf.validate(), Error);
 }
 
 TEST_F(OwnOptionsOf, ABackboneReachIt) {

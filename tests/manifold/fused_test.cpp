@@ -65,9 +65,9 @@ TEST_P(Fused, TripletHinge) {
   const std::int64_t rows = 60;
   for (std::int64_t dim : {1, 8, 9, 17, 49})
     for (double radius : {1e-4, 0.5, 3.0, 6.0})
-      for (double margin : {0.1, 5.0}) {
+      for (const kernels::Margin& margin : {kernels::Margin(0.1), {5.0}, {0.1, true}, {5.0, true}}) {
         SCOPED_TRACE("dim " + std::to_string(dim) + " radius " + std::to_string(radius) + " margin " +
-                     std::to_string(margin));
+                     std::to_string(margin.size) + (margin.adaptive ? ", adaptive" : ""));
         Triplets triplets;
         Random random(4, "triplets");
         for (int t = 0; t < 1300; ++t)
@@ -230,6 +230,19 @@ TEST(TripletHinge, ByHand) {
   EXPECT_EQ(grad, std::vector<float>(6, 0.0f));
 }
 
+// Coincident points at the time 2: delta = 0.5. Along the ray, delta has its maximum there.
+TEST(TripletHinge, AnAdaptiveMarginByHand) {
+  const float at = std::sqrt(3.0F);
+  const std::vector<float> h = {at, 0, at, 0, at, 0};
+  const std::vector<std::int32_t> a = {0}, p = {1}, n = {2};
+  std::vector<float> grad(6);
+  std::vector<kernels::TripletTerm> terms(1);
+  EXPECT_NEAR(kernels::triplet_hinge(h, 2, 1, {a, p, n}, {4, true}, terms), 4 / (1 + std::exp(-0.5)), 1e-6);
+  kernels::triplet_hinge_backward(h, 2, 1, {a, p, n}, terms, 1, grad);
+  for (const float slope : {grad[0] + grad[2] + grad[4], grad[1] + grad[3] + grad[5]})
+    EXPECT_NEAR(slope, 0, 1e-6);
+}
+
 TEST(TripletHinge, NanStaysNan) {
   std::vector<float> h = {0, 0, kNan, 0, 1, 0};
   const std::vector<std::int32_t> a = {0}, p = {1}, n = {2};
@@ -237,6 +250,7 @@ TEST(TripletHinge, NanStaysNan) {
   EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {a, p, n}, 1, terms)));
   EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {a, n, p}, 1, terms)));
   EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {p, a, n}, 1, terms)));
+  EXPECT_TRUE(std::isnan(kernels::triplet_hinge(h, 2, 1, {a, p, n}, {1, true}, terms)));
 }
 
 TEST(ForceReference, SwitchesTheKernelsOff) {

@@ -89,12 +89,12 @@ TEST_P(Gradients, TripletHinge) {
   const Triplets triplets{
       {0, 1, 2, 3, 0, 0}, {1, 2, 3, 4, 0, 5}, {5, 4, 0, 1, 3, 0}};  // two with a = p or a = n
   for (double scale : {0.5, 3.0})
-    for (double margin : {0.1, 2.0, 50.0})
+    for (const kernels::Margin& margin : {kernels::Margin(0.1), {2.0}, {50.0}, {2.0, true}, {50.0, true}})
       EXPECT_LT(gradient_error(
                     [&](const Inputs& in) { return triplet_hinge(in[0], triplets, margin, Curvature(c)); },
                     {random(6, 4, scale)}),
                 kTolerance)
-          << "scale " << scale << " margin " << margin;
+          << "scale " << scale << " margin " << margin.size << (margin.adaptive ? ", adaptive" : "");
 }
 
 TEST_P(Gradients, SoftmaxContrast) {

@@ -64,7 +64,7 @@ class TrainerTest : public test::FolderTest {
         {models::make_backbone(model_, {2, 1.5, manifold::Curvature(1)}),
          graph::user_item_graph(train_),
          {data_.num_users(), data_.num_items()},
-         objectives::make_objective("hinge")},
+         objectives::make_objective(models::models().make(model_)->objective())},
         train_items,
         frameworks::make_table("ids", start, frameworks::Storage::kPoints, manifold::Curvature(1)),
         std::nullopt);
@@ -213,7 +213,7 @@ TEST_P(InterruptedTrainer, AgainAndAgainEndsWhereAnUndisturbedRunEnds) {
   expect_same_files(options_, undisturbed);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, InterruptedTrainer, ::testing::Values("hgcf", "gated"));
+INSTANTIATE_TEST_SUITE_P(Models, InterruptedTrainer, ::testing::Values("hgcf", "hicf", "hrcf", "gated"));
 
 TEST_F(TrainerTest, KilledAfterLaterEpochsWereLoggedItRepeatsThem) {
   const TrainerOptions undisturbed = beside("b");
