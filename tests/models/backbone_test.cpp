@@ -29,7 +29,8 @@ TEST(Backbones, ALaterRegistrationReplacesTheEarlier) {
   add_backbone("mine", "", [&](const BackboneOptions& options) { return calls = 2, make_hgcf(options); });
   make_backbone("mine", {});
   EXPECT_EQ(calls, 2);
-  EXPECT_EQ(models().names(), (std::vector<std::string>{"bprmf", "ease", "hgcf", "lightgcn", "mine", "popular"}));
+  EXPECT_EQ(models().names(), (std::vector<std::string>{"bprmf", "ease", "hgcf", "ials", "item_knn",
+                                                        "lightgcn", "mine", "popular"}));
 }
 
 TEST(Models, ABaselineHasNoBackbone) {
