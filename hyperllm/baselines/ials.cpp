@@ -1,5 +1,7 @@
 #include "hyperllm/baselines/ials.h"
 
+#include <cblas.h>
+
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
@@ -9,33 +11,38 @@
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/random.h"
+#include "hyperllm/kernels/blas.h"
 
 namespace hyperllm::baselines {
 namespace {
 
 using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ConstRows = Eigen::Map<const Rows>;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 // Rows that one thread takes at a time, and such blocks between two looks at the user's wish to stop.
 constexpr std::int64_t kBlock = 64, kWave = 16;
 
-// x^T x, in blocks of its columns.
-MatrixXd gram(const ConstRows& x) {
-  MatrixXd product(x.cols(), x.cols());
-  parallel_ranges(x.cols(), kBlock, [&](std::int64_t begin, std::int64_t end) {
-    product.middleCols(begin, end - begin).noalias() = x.transpose() * x.middleCols(begin, end - begin);
+blasint to_blas(std::int64_t value) { return static_cast<blasint>(value); }
+
+// x^T x, in blocks of its rows.
+Rows gram(std::span<const double> x, std::int64_t dim) {
+  const std::int64_t rows = std::ssize(x) / dim;
+  Rows product(dim, dim);
+  parallel_ranges(dim, kBlock, [&](std::int64_t begin, std::int64_t end) {
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, to_blas(end - begin), to_blas(dim), to_blas(rows),
+                1.0, x.data() + begin, to_blas(dim), x.data(), to_blas(dim), 0.0,
+                product.data() + begin * dim, to_blas(dim));
   });
   return product;
 }
 
-Rows times(const ConstRows& x, const MatrixXd& matrix) {
-  Rows product(x.rows(), matrix.cols());
-  parallel_ranges(x.rows(), kBlock, [&](std::int64_t begin, std::int64_t end) {
-    product.middleRows(begin, end - begin).noalias() = x.middleRows(begin, end - begin) * matrix;
-  });
-  return product;
+// rows x dim times dim x dim, or its transpose.
+void multiply(const double* rows, std::int64_t count, const Rows& matrix, CBLAS_TRANSPOSE transposed,
+              double* out) {
+  const blasint dim = to_blas(matrix.cols());
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, transposed, to_blas(count), dim, dim, 1.0, rows, dim,
+              matrix.data(), dim, 0.0, out, dim);
 }
 
 // In the basis of the Gram matrix's eigenvectors the part of a row's system that all rows share is diagonal:
@@ -91,14 +98,17 @@ artifact::Matrix rounded(const std::vector<double>& values, std::int64_t dim) {
 
 std::vector<double> ials_half_step(const data::Csr& observed, std::span<const double> fixed,
                                    const IalsOptions& options, const Context& context, Progress& progress) {
+  kernels::use_single_threaded_blas();
   const std::int64_t dim = options.dim;
-  const ConstRows h(fixed.data(), observed.cols, dim);
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> shared(gram(h));
+  const Eigen::SelfAdjointEigenSolver<Rows> shared(gram(fixed, dim));
   HYPERLLM_CHECK(shared.info() == Eigen::Success, ErrorCode::kNonFinite,
                  "iALS: the embeddings have become too large; use a larger lambda or alpha0");
-  const MatrixXd& basis = shared.eigenvectors();
+  const Rows& basis = shared.eigenvectors();
   const VectorXd values = options.alpha0 * shared.eigenvalues().cwiseMax(0);
-  const Rows rotated = times(h, basis);
+  Rows rotated(observed.cols, dim);
+  parallel_ranges(observed.cols, kBlock, [&](std::int64_t begin, std::int64_t end) {
+    multiply(fixed.data() + begin * dim, end - begin, basis, CblasNoTrans, rotated.row(begin).data());
+  });
   std::vector<double> solved(static_cast<std::size_t>(observed.rows * dim));
   const auto solve_rows = [&](std::int64_t begin, std::int64_t end) {
     Rows block(end - begin, dim);
@@ -112,7 +122,7 @@ std::vector<double> ials_half_step(const data::Csr& observed, std::span<const do
       const VectorXd diagonal = values.array() + options.lambda * std::pow(frequency, options.nu);
       block.row(r - begin) = solve(of_row, diagonal).transpose();
     }
-    Eigen::Map<Rows>(solved.data() + begin * dim, end - begin, dim).noalias() = block * basis.transpose();
+    multiply(block.data(), end - begin, basis, CblasTrans, solved.data() + begin * dim);
   };
   for (std::int64_t first = 0; first < observed.rows; first += kWave * kBlock) {
     context.check_stop("iALS", "run the same command to start again");
