@@ -11,11 +11,11 @@ struct Ease : Model {
   FieldList fields() override {
     return {{"lambda", &lambda, "ridge penalty; try 50 to 1000", above(0, 1e12)}};
   }
-  std::vector<std::string> fit(const data::Csr& train, FileSet& files, const std::string& prefix,
+  std::vector<std::string> fit(const TrainingData& data, FileSet& files, const std::string& prefix,
                                const Context& context) const override {
     baselines::EaseOptions options;
     options.lambda = lambda;
-    retrieval::add_item_item_model(files, prefix, baselines::ease(train, options, context));
+    retrieval::add_item_item_model(files, prefix, baselines::ease(data.train, options, context));
     return {prefix + "model.json", prefix + "weights.npy"};
   }
 };

@@ -13,7 +13,7 @@ struct OfFactory : Model {
 
 }  // namespace
 
-std::vector<std::string> Model::fit(const data::Csr&, FileSet&, const std::string&, const Context&) const {
+std::vector<std::string> Model::fit(const TrainingData&, FileSet&, const std::string&, const Context&) const {
   throw Error(ErrorCode::kInvalidArgument, "this model is trained in epochs");
 }
 
@@ -29,6 +29,8 @@ Registry<Model>& models() {
     add_bprmf(made);
     add_popular(made);
     add_ease(made);
+    add_item_knn(made);
+    add_ials(made);
     return made;
   }();
   return all;

@@ -15,6 +15,12 @@
 
 namespace hyperllm::models {
 
+// What a baseline is computed from.
+struct TrainingData {
+  const data::Csr& train;
+  std::uint64_t seed = 1;  // of whatever it draws
+};
+
 // Options of its own are the members of the class that implements one of the two.
 class Model : public Configurable {
  public:
@@ -22,7 +28,7 @@ class Model : public Configurable {
   virtual std::unique_ptr<Backbone> backbone(const BackboneOptions&) const { return nullptr; }
   // A baseline's work: computes the model and adds it to `files` as retrieval/model_files.h has it, each file
   // called `prefix` and its name. Returns those names.
-  virtual std::vector<std::string> fit(const data::Csr& train, FileSet& files, const std::string& prefix,
+  virtual std::vector<std::string> fit(const TrainingData& data, FileSet& files, const std::string& prefix,
                                        const Context& context) const;
 
   // What the model was published with, which "auto" stands for: the name of an objective, and of an
@@ -62,5 +68,7 @@ void add_lightgcn(Registry<Model>& to);
 void add_bprmf(Registry<Model>& to);
 void add_popular(Registry<Model>& to);
 void add_ease(Registry<Model>& to);
+void add_item_knn(Registry<Model>& to);
+void add_ials(Registry<Model>& to);
 
 }  // namespace hyperllm::models

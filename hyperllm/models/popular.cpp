@@ -6,9 +6,9 @@ namespace hyperllm::models {
 namespace {
 
 struct Popular : Model {
-  std::vector<std::string> fit(const data::Csr& train, FileSet& files, const std::string& prefix,
+  std::vector<std::string> fit(const TrainingData& data, FileSet& files, const std::string& prefix,
                                const Context&) const override {
-    retrieval::add_popularity_model(files, prefix, baselines::popularity(train));
+    retrieval::add_popularity_model(files, prefix, baselines::popularity(data.train));
     return {prefix + "model.json", prefix + "item_scores.npy"};
   }
 };

@@ -1,6 +1,7 @@
 #include "hyperllm/retrieval/model_files.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -15,7 +16,9 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 const std::vector<std::string> kGeometries = {"lorentz", "poincare", "euclidean"};  // in the enum's order
-const std::vector<std::string> kKinds = {"embeddings", "popularity", "item_item"};
+const std::vector<std::string> kKinds = {"embeddings", "popularity", "item_item", "sparse_item_item"};
+
+constexpr std::int64_t kMostSparseItems = 1 << 24;
 
 // Owns the matrices that the scorer inside looks at.
 class LoadedEmbeddings final : public Scorer {
@@ -117,6 +120,39 @@ std::unique_ptr<Scorer> load_embeddings(const fs::path& folder, const Json& desc
   }
 }
 
+[[noreturn]] void bad_entry(const fs::path& file, std::int64_t entry, const std::string& problem) {
+  throw data_error(file.string(), 0, "", "entry " + std::to_string(entry) + " " + problem,
+                   "Train again, or restore the file.");
+}
+
+SparseWeights read_entries(const fs::path& folder, const Json& description, std::int64_t items) {
+  const fs::path file = folder / "entries.npy";
+  if (!description.contains("items") || description["items"] != items)
+    bad_description(folder / "model.json", "items", "is not the dataset's number, " + std::to_string(items),
+                    "The model belongs to another dataset: use the dataset folder that it was trained on.");
+  const artifact::Matrix entries = artifact::read_npy(file);
+  if (entries.cols != 3) bad_entry(file, 0, "is not row, column, weight");
+  SparseWeights weights;
+  weights.links = {items, items, std::vector<std::int64_t>(static_cast<std::size_t>(items) + 1, 0), {}};
+  std::pair<float, float> before(-1, 0);
+  for (std::int64_t e = 0; e < entries.rows; ++e) {
+    const auto entry = entries.row(e);
+    const auto is_id = [&](float id) {
+      return id >= 0 && id < static_cast<float>(items) && id == std::floor(id);
+    };
+    if (!is_id(entry[0]) || !is_id(entry[1]))
+      bad_entry(file, e, "names no item of the " + std::to_string(items) + " in the dataset");
+    const std::pair<float, float> place(entry[0], entry[1]);
+    if (place <= before) bad_entry(file, e, "does not come after the one before it");
+    before = place;
+    ++weights.links.indptr[static_cast<std::size_t>(entry[0]) + 1];
+    weights.links.indices.push_back(static_cast<std::int32_t>(entry[1]));
+    weights.values.push_back(entry[2]);
+  }
+  for (std::int64_t i = 0; i < items; ++i) weights.links.indptr[i + 1] += weights.links.indptr[i];
+  return weights;
+}
+
 }  // namespace
 
 void add_embeddings_model(FileSet& files, const std::string& prefix, const Space& space,
@@ -139,6 +175,22 @@ void add_item_item_model(FileSet& files, const std::string& prefix, const artifa
   add_description(files, prefix, {{"kind", "item_item"}});
 }
 
+void add_sparse_item_item_model(FileSet& files, const std::string& prefix, const SparseWeights& weights) {
+  HYPERLLM_CHECK(weights.links.rows <= kMostSparseItems, ErrorCode::kInvalidArgument,
+                 std::to_string(weights.links.rows) +
+                     " items are more than a sparse item-item model holds, " +
+                     std::to_string(kMostSparseItems));
+  artifact::Matrix entries{weights.links.nnz(), 3, {}};
+  entries.values.reserve(static_cast<std::size_t>(3 * entries.rows));
+  for (std::int64_t row = 0; row < weights.links.rows; ++row)
+    for (std::int64_t e = weights.links.indptr[row]; e < weights.links.indptr[row + 1]; ++e)
+      for (const float value :
+           {static_cast<float>(row), static_cast<float>(weights.links.indices[e]), weights.values[e]})
+        entries.values.push_back(value);
+  add_matrix(files, prefix + "entries.npy", entries);
+  add_description(files, prefix, {{"kind", "sparse_item_item"}, {"items", weights.links.rows}});
+}
+
 void save_embeddings_model(const fs::path& folder, const Space& space, const artifact::Matrix& users,
                            const artifact::Matrix& items) {
   FileSet files(folder);
@@ -158,6 +210,12 @@ void save_item_item_model(const fs::path& folder, const artifact::Matrix& weight
   files.commit();
 }
 
+void save_sparse_item_item_model(const fs::path& folder, const SparseWeights& weights) {
+  FileSet files(folder);
+  add_sparse_item_item_model(files, "", weights);
+  files.commit();
+}
+
 std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& train) {
   finish_commit(folder_of(folder));  // of the run, or of a folder that holds nothing but the model
   finish_commit(folder);
@@ -168,6 +226,8 @@ std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& trai
   if (kind == "popularity")
     return make_popularity_scorer(
         read_matrix(folder / "item_scores.npy", train.cols, 1, "one score an item").values, train.rows);
+  if (kind == "sparse_item_item")
+    return make_sparse_item_item_scorer(read_entries(folder, description, train.cols), train);
   return make_item_item_scorer(
       read_matrix(folder / "weights.npy", train.cols, train.cols, "items x items").values, train);
 }

@@ -135,6 +135,28 @@ class ItemItemScorer final : public Scorer {
   data::Csr history_;
 };
 
+class SparseItemItemScorer final : public Scorer {
+ public:
+  SparseItemItemScorer(SparseWeights weights, data::Csr history)
+      : weights_(std::move(weights)), history_(std::move(history)) {}
+  std::int64_t num_users() const override { return history_.rows; }
+  std::int64_t num_items() const override { return history_.cols; }
+
+  void score(std::span<const std::int32_t> users, std::span<float> out) const override {
+    std::fill(out.begin(), out.end(), 0.0F);
+    for (std::size_t b = 0; b < users.size(); ++b) {
+      float* scores = out.data() + static_cast<std::int64_t>(b) * num_items();
+      for (const std::int32_t item : history_.row(users[b]))
+        for (std::int64_t e = weights_.links.indptr[item]; e < weights_.links.indptr[item + 1]; ++e)
+          scores[weights_.links.indices[e]] += weights_.values[e];
+    }
+  }
+
+ private:
+  SparseWeights weights_;
+  data::Csr history_;
+};
+
 }  // namespace
 
 std::unique_ptr<Scorer> make_embedding_scorer(const Space& space, Floats users, Floats items,
@@ -159,6 +181,16 @@ std::unique_ptr<Scorer> make_item_item_scorer(std::vector<float> weights, data::
                  "item-item weights hold " + std::to_string(weights.size()) + " numbers, the history has " +
                      std::to_string(history.cols) + " items");
   return std::make_unique<ItemItemScorer>(std::move(weights), std::move(history));
+}
+
+std::unique_ptr<Scorer> make_sparse_item_item_scorer(SparseWeights weights, data::Csr history) {
+  HYPERLLM_CHECK(weights.links.rows == history.cols && weights.links.cols == history.cols &&
+                     std::ssize(weights.values) == weights.links.nnz(),
+                 ErrorCode::kInvalidArgument,
+                 "item-item weights of " + std::to_string(weights.links.rows) + " x " +
+                     std::to_string(weights.links.cols) + " items, the history has " +
+                     std::to_string(history.cols));
+  return std::make_unique<SparseItemItemScorer>(std::move(weights), std::move(history));
 }
 
 }  // namespace hyperllm::retrieval

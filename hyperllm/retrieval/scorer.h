@@ -45,6 +45,15 @@ std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, s
 // Scores of user u = sum of rows weights[i] over his items in `history`; items x items, row-major, owned.
 std::unique_ptr<Scorer> make_item_item_scorer(std::vector<float> weights, data::Csr history);
 
+// Item-item weights of which few are not zero: links, items x items, says which, values[e] belongs to its entry
+// e.
+struct SparseWeights {
+  data::Csr links;
+  std::vector<float> values;
+};
+// As make_item_item_scorer, without the zeros.
+std::unique_ptr<Scorer> make_sparse_item_item_scorer(SparseWeights weights, data::Csr history);
+
 struct TopK {
   std::int64_t k = 0;
   std::vector<std::int32_t> items;  // users x k, best first; -1 where fewer than k items are left

@@ -181,6 +181,29 @@ std::vector<std::string> graph_backbones() {
   return names;
 }
 
+// Beside those that the models were published with: any objective serves any of them.
+class OtherObjectives : public FolderTest,
+                        public ::testing::WithParamInterface<std::pair<const char*, const char*>> {};
+
+TEST_P(OtherObjectives, TrainTheModel) {
+  const LawBench bench(folder_);
+  for (const char* variant : {"base", "hyperllm"}) {
+    auto options = bench.options(GetParam().first, variant);
+    options.objective = GetParam().second;
+    options.lr = 0.003;
+    EXPECT_EQ(loss_falls(bench, options), "") << variant;
+    EXPECT_EQ(same_bytes(bench, options), "") << variant;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OtherObjectives,
+                         ::testing::Values(std::pair("hgcf", "bpr"), std::pair("lightgcn", "hinge"),
+                                           std::pair("lightgcn", "softmax"), std::pair("bprmf", "hinge"),
+                                           std::pair("bprmf", "softmax")),
+                         [](const auto& the) {
+                           return std::string(the.param.first) + "_" + the.param.second;
+                         });
+
 class BackboneLaws : public ::testing::TestWithParam<std::string> {};
 
 class GraphLaws : public BackboneLaws {};

@@ -54,6 +54,34 @@ TEST_F(ModelFiles, ItemItemComesBackWithTheUsersHistories) {
             (std::vector<float>{8, 10, 12, 14, 0, 0, 0, 0, 4, 5, 6, 7}));
 }
 
+TEST_F(ModelFiles, SparseItemItemComesBackWithTheUsersHistories) {
+  const SparseWeights weights{{4, 4, {0, 2, 2, 3, 3}, {1, 3, 0}}, {2, 0.5F, 4}};
+  save_sparse_item_item_model(folder_, weights);
+  EXPECT_EQ(scores_of(*load_model(folder_, kTrain)),
+            (std::vector<float>{4, 2, 0, 0.5F, 0, 0, 0, 0, 0, 0, 0, 0}));
+  save_sparse_item_item_model(folder_, {{4, 4, {0, 0, 0, 0, 0}, {}}, {}});
+  EXPECT_EQ(scores_of(*load_model(folder_, kTrain)), std::vector<float>(12, 0));
+}
+
+TEST_F(ModelFiles, EntriesThatAreNone) {
+  save_sparse_item_item_model(folder_, {{4, 4, {0, 0, 0, 0, 0}, {}}, {}});
+  const auto refuses = [&](std::vector<float> entries, std::int64_t columns, const char* problem) {
+    artifact::write_npy(folder_ / "entries.npy", std::ssize(entries) / columns, columns, entries);
+    expect_error(ErrorCode::kInvalidData, {"entries.npy", problem}, [&] { load_model(folder_, kTrain); });
+  };
+  refuses({0, 1}, 2, "is not row, column, weight");
+  refuses({0, 1, 1, 4, 0, 1}, 3, "entry 1 names no item of the 4");
+  refuses({0, 4, 1}, 3, "entry 0 names no item");
+  refuses({-1, 0, 1}, 3, "entry 0 names no item");
+  refuses({0, 0.5F, 1}, 3, "entry 0 names no item");
+  refuses({0, 2, 1, 0, 1, 1}, 3, "entry 1 does not come after");
+  refuses({1, 2, 1, 1, 2, 1}, 3, "entry 1 does not come after");
+  save_sparse_item_item_model(folder_, {{3, 3, {0, 0, 0, 1}, {2}}, {1}});
+  expect_error(ErrorCode::kInvalidData, {"model.json", "field 'items'", "the dataset's number, 4"},
+               [&] { load_model(folder_, kTrain); });
+  expect_bad_description(R"({"kind": "sparse_item_item"})", {"field 'items'"});
+}
+
 TEST_F(ModelFiles, FolderWithoutModel) {
   expect_error(ErrorCode::kIo, {"model.json: No such file", "train first"},
                [&] { load_model(folder_ / "nowhere", kTrain); });

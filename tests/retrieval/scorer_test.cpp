@@ -131,6 +131,15 @@ TEST(PopularityScorer, SameScoresForEverybody) {
   EXPECT_EQ(scores_of(*scorer), (std::vector<float>{3, 1, 2, 3, 1, 2}));
 }
 
+TEST(SparseItemItemScorer, ScoresAsTheDenseOne) {
+  const data::Csr history = {3, 3, {0, 2, 2, 3}, {0, 2, 1}};
+  const SparseWeights weights{{3, 3, {0, 2, 3, 5}, {1, 2, 0, 0, 1}}, {1, 2, 10, 100, 200}};
+  EXPECT_EQ(scores_of(*make_sparse_item_item_scorer(weights, history)),
+            scores_of(*make_item_item_scorer({0, 1, 2, 10, 0, 0, 100, 200, 0}, history)));
+  EXPECT_THROW(make_sparse_item_item_scorer({{2, 2, {0, 0, 0}, {}}, {}}, history), Error);
+  EXPECT_THROW(make_sparse_item_item_scorer({{3, 3, {0, 0, 0, 0}, {}}, {1}}, history), Error);
+}
+
 TEST(ItemItemScorer, SumsTheRowsOfTheHistory) {
   const data::Csr history = {3, 3, {0, 2, 2, 3}, {0, 2, 1}};
   const auto scorer = make_item_item_scorer({0, 1, 2, 10, 0, 20, 100, 200, 0}, history);

@@ -54,7 +54,7 @@ class Trainer {
     if (method_) {
       train_in_phases();
     } else {
-      for (const std::string& file : model_->fit(*train_, files_, kModel, context_))
+      for (const std::string& file : model_->fit({*train_, seed()}, files_, kModel, context_))
         append_outputs({options_.output / file});
     }
     write_result();
