@@ -42,7 +42,7 @@ void forward_rows(const Sizes& s, std::int64_t first, std::int64_t count, const 
                   y + first * width + g * s.out, width);
   if (slope == 1) return;
   for (float* value = y + first * width; value != y + (first + count) * width; ++value)
-    *value = *value > 0 ? *value : *value * slope;
+    *value *= *value > 0 ? 1.0F : slope;
 }
 
 // Rows [first, first + count) of one group's weight gradient, and of its bias.
@@ -115,7 +115,7 @@ struct Layer : public torch::autograd::Function<Layer> {
     const float *from = const_floats(grad).data(), *value = const_floats(y).data();
     const auto below = static_cast<float>(slope);
     parallel_ranges(grad.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) to[i] = value[i] > 0 ? from[i] : from[i] * below;
+      for (std::int64_t i = begin; i < end; ++i) to[i] = from[i] * (value[i] > 0 ? 1.0F : below);
     });
     return before;
   }
