@@ -23,6 +23,7 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kRowBlock = 256;    // of x
 constexpr std::int64_t kWeightBlock = 64;  // rows of the weight gradient
+constexpr std::int64_t kSoftmaxRows = 32;  // a block of them stays in cache
 constexpr double kLeak = 0.01;             // LeakyReLU below 0
 constexpr double kNormGuard = 1e-8;
 
@@ -42,7 +43,7 @@ void forward_rows(const Sizes& s, std::int64_t first, std::int64_t count, const 
                   y + first * width + g * s.out, width);
   if (slope == 1) return;
   for (float* value = y + first * width; value != y + (first + count) * width; ++value)
-    *value = *value > 0 ? *value : *value * slope;
+    *value *= *value > 0 ? 1.0F : slope;
 }
 
 // Rows [first, first + count) of one group's weight gradient, and of its bias.
@@ -115,7 +116,7 @@ struct Layer : public torch::autograd::Function<Layer> {
     const float *from = const_floats(grad).data(), *value = const_floats(y).data();
     const auto below = static_cast<float>(slope);
     parallel_ranges(grad.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) to[i] = value[i] > 0 ? from[i] : from[i] * below;
+      for (std::int64_t i = begin; i < end; ++i) to[i] = from[i] * (value[i] > 0 ? 1.0F : below);
     });
     return before;
   }
@@ -127,6 +128,53 @@ Tensor reference_layer(const Tensor& x, const Tensor& weight, const Tensor& bias
   const Tensor of_group = weight.view({groups, -1, weight.size(1)}).transpose(1, 2);
   const Tensor y = torch::bmm(by_group, of_group).transpose(0, 1).reshape({x.size(0), -1}) + bias;
   return slope == 1 ? y : torch::where(y > 0, y, y * slope);
+}
+
+// ln sum_j exp(<x_i, y_j> + b_j) for every row i. The softmax is kept for the gradients, in place of logits.
+struct LogSumOfProducts : public torch::autograd::Function<LogSumOfProducts> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y, const Tensor& b) {
+    const std::int64_t rows = x.size(0), columns = y.size(0), dim = x.size(1);
+    Tensor weights = torch::empty({rows, columns}), sums = torch::empty({rows});
+    const float *from = const_floats(x).data(), *to = const_floats(y).data();
+    float* logits = floats(weights).data();
+    parallel_ranges(rows, kSoftmaxRows, [&](std::int64_t begin, std::int64_t end) {
+      const torch::NoGradGuard no_grad;  // a thread has a mode of its own
+      const std::int64_t count = end - begin;
+      kernels::gemm(Transpose::kNo, Transpose::kYes, count, columns, dim, 1, from + begin * dim, dim, to, dim,
+                    0, logits + begin * columns, columns);
+      Tensor block = weights.narrow(0, begin, count).add_(b);
+      const Tensor most = block.amax(1, true), sum = block.sub_(most).exp_().sum(1, true);
+      block.div_(sum);
+      sums.narrow(0, begin, count).copy_((most + sum.log()).squeeze(1));
+    });
+    context->save_for_backward({x, y, weights});
+    return sums;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &y = saved[1], grad = grads[0].contiguous().unsqueeze(1);
+    const std::int64_t rows = x.size(0), columns = y.size(0), dim = x.size(1);
+    Tensor grad_x = torch::empty({rows, dim}), grad_y = torch::empty({columns, dim});
+    const Tensor scaled = x * grad;
+    const float *weights = const_floats(saved[2]).data(), *of_x = const_floats(scaled).data(),
+                *of_y = const_floats(y).data();
+    float *to_x = floats(grad_x).data(), *to_y = floats(grad_y).data();
+    parallel_ranges(rows, kRowBlock, [&](std::int64_t begin, std::int64_t end) {
+      kernels::gemm(Transpose::kNo, Transpose::kNo, end - begin, dim, columns, 1, weights + begin * columns,
+                    columns, of_y, dim, 0, to_x + begin * dim, dim);
+    });
+    parallel_ranges(columns, kRowBlock, [&](std::int64_t begin, std::int64_t end) {
+      kernels::gemm(Transpose::kYes, Transpose::kNo, end - begin, dim, rows, 1, weights + begin, columns,
+                    of_x, dim, 0, to_y + begin * dim, dim);
+    });
+    return {grad_x.mul_(grad), grad_y, Tensor()};
+  }
+};
+
+Tensor log_sum_of_products(const Tensor& x, const Tensor& y, const Tensor& b) {
+  if (manifold::use_kernel(x)) return LogSumOfProducts::apply(x.contiguous(), y.contiguous(), b);
+  return torch::logsumexp(torch::mm(x, y.t()) + b, 1);
 }
 
 Tensor unit_rows(const Tensor& x) { return x * (x.square().sum(1, true) + kNormGuard).rsqrt(); }
@@ -174,9 +222,10 @@ std::vector<optim::Parameter> Perceptron::parameters(const std::string& name,
 Tensor info_nce(const Tensor& z, const Tensor& p, const std::vector<std::int32_t>& target, double tau,
                 const std::vector<float>& row_counts, const std::vector<float>& column_counts) {
   const Tensor rows = unit_rows(z) / tau, columns = unit_rows(p);
-  Tensor logits = torch::mm(rows, columns.t());
-  if (!column_counts.empty()) logits = logits + vector_of(column_counts, z).log();
-  Tensor each = torch::logsumexp(logits, 1) - (rows * manifold::gathered_rows(columns, target)).sum(1);
+  const Tensor again =
+      column_counts.empty() ? torch::zeros({p.size(0)}, p.scalar_type()) : vector_of(column_counts, p).log();
+  Tensor each =
+      log_sum_of_products(rows, columns, again) - (rows * manifold::gathered_rows(columns, target)).sum(1);
   if (!row_counts.empty()) each = each * vector_of(row_counts, z);
   return objectives::steady_sum(each);
 }

@@ -47,7 +47,7 @@ struct Perceptron {
 // InfoNCE on cosines: sum over rows i of
 //   row_counts[i] * (ln sum_j column_counts[j] exp(cos(z_i, p_j) / tau) - cos(z_i, p_target[i]) / tau),
 // where a norm is sqrt(|.|^2 + 1e-8). z: rows x dim, p: columns x dim. Counts stand for rows and columns that
-// are there several times; empty: once each. A float64 scalar.
+// are there several times; empty: once each. A float64 scalar. Keeps rows x columns floats for the gradients.
 torch::Tensor info_nce(const torch::Tensor& z, const torch::Tensor& p,
                        const std::vector<std::int32_t>& target, double tau,
                        const std::vector<float>& row_counts = {},

@@ -113,11 +113,12 @@ Needs RlmrecConMethod::needs(const std::filesystem::path& embeddings) const {
 std::int64_t RlmrecConMethod::step_bytes(const StepShape& shape) const {
   const std::int64_t middle = (shape.semantic_dim + shape.dim) / 2,
                      rows = std::min(shape.batch_size, shape.nodes.users),
-                     others = users == "all" ? shape.nodes.users : rows,
-                     of_mlp = 3 * shape.batch_size + (users == "all" ? shape.nodes.users : 0);
-  // Semantic embeddings; rows through the perceptron; logits, their exponentials and gradients.
+                     items = std::min(shape.batch_size, shape.nodes.items),
+                     projected = rows + 2 * items + (users == "all" ? shape.nodes.users : 0);
+  // Semantic embeddings; rows through the perceptron; what the contrasts keep.
   return 4 * ((shape.nodes.users + shape.nodes.items) * shape.semantic_dim +
-              of_mlp * (shape.semantic_dim + 3 * middle) + 4 * rows * others);
+              projected * (shape.semantic_dim + 4 * middle) +
+              rows * (users == "all" ? shape.nodes.users : rows) + 2 * items * items);
 }
 
 std::vector<Phase> RlmrecConMethod::phases(const Materials& materials) const {

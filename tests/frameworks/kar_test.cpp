@@ -1,6 +1,5 @@
 #include "hyperllm/frameworks/kar.h"
 
-#include "hyperllm/kernels/blas.h"
 #include "tests/frameworks/small_task.h"
 #include "tests/support/folder.h"
 #include "tests/support/gradcheck.h"

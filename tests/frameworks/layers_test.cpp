@@ -100,6 +100,43 @@ TEST(InfoNce, CostsOnRandomRowsWhatTheCosinesSpreadSays) {
               std::log(1.0 * kCount) + 1 / (2 * kDim * kTau * kTau), 0.03);
 }
 
+std::vector<Tensor> contrast_and_gradients() {
+  constexpr std::int64_t kCount = 700, kOthers = 900;
+  Tensor z = models::uniform_tangents(kCount, 20, 1, Random(1, "z")).requires_grad_(true),
+         p = models::uniform_tangents(kOthers, 20, 1, Random(1, "p")).requires_grad_(true);
+  std::vector<std::int32_t> target;
+  std::vector<float> row_counts, column_counts;
+  for (std::int32_t i = 0; i < kOthers; ++i) {
+    column_counts.push_back(static_cast<float>(1 + i % 3));
+    if (i >= kCount) continue;
+    target.push_back((7 * i) % kOthers);
+    row_counts.push_back(static_cast<float>(1 + i % 4));
+  }
+  const Tensor value = info_nce(z, p, target, 0.1, row_counts, column_counts);
+  value.backward();
+  return {value.detach(), z.grad(), p.grad()};
+}
+
+TEST(InfoNce, TheKernelIsTheReference) {
+  const std::vector<Tensor> fused = contrast_and_gradients();
+  manifold::set_force_reference(true);
+  const std::vector<Tensor> expected = contrast_and_gradients();
+  manifold::set_force_reference(false);
+  for (std::size_t i = 0; i < fused.size(); ++i)
+    EXPECT_LT(test::relative_error(fused[i], expected[i]), 1e-5) << i;
+}
+
+TEST(InfoNce, SameBytesForAnyNumberOfThreads) {
+  set_num_threads(1);
+  const std::vector<Tensor> one = contrast_and_gradients();
+  for (const int threads : {2, 5}) {
+    set_num_threads(threads);
+    const std::vector<Tensor> many = contrast_and_gradients();
+    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(torch::equal(one[i], many[i])) << i;
+  }
+  set_num_threads(0);
+}
+
 TEST(InfoNce, CountsStandForRowsAndColumnsThatAreThereAgain) {
   const Tensor z = models::uniform_tangents(3, 4, 1, Random(1, "z")),
                p = models::uniform_tangents(3, 4, 1, Random(1, "p"));

@@ -53,5 +53,25 @@ TEST(HyperLlmMethod, EveryVariantIsAChoiceOfTheOption) {
                      [&] { assign_field(variant, "full"); });
 }
 
+// Amazon Beauty: what their runs took there beyond Base's 162 MB is 253 MB, 190 MB and 18 MB (below which an
+// evaluation hides the rest).
+TEST(StepBytes, AreThoseOfTheLargestTensors) {
+  const StepShape beauty{{10553, 6086}, 49, 256, 4096};
+  const auto bytes = [](const char* name, const StepShape& shape) {
+    return static_cast<double>(methods().make(name)->step_bytes(shape));
+  };
+  EXPECT_EQ(bytes("hyperllm", beauty), 0);
+  EXPECT_NEAR(bytes("kar", beauty), 300e6, 60e6);
+  EXPECT_NEAR(bytes("rlmrec_con", beauty), 250e6, 60e6);
+  EXPECT_NEAR(bytes("rlmrec_gen", beauty), 60e6, 40e6);
+  for (const char* name : {"kar", "rlmrec_con", "rlmrec_gen"}) {
+    StepShape wide = beauty, many = beauty;
+    wide.semantic_dim *= 2;
+    many.nodes.users *= 2;
+    EXPECT_GE(bytes(name, wide) - bytes(name, beauty), 4.0 * 16639 * 256) << name << ": the embeddings";
+    EXPECT_GE(bytes(name, many) - bytes(name, beauty), 4.0 * 10553 * 256) << name;
+  }
+}
+
 }  // namespace
 }  // namespace hyperllm::frameworks

@@ -9,6 +9,9 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/popularity.h"
 #include "hyperllm/frameworks/hyperllm.h"
+#include "hyperllm/frameworks/kar.h"
+#include "hyperllm/frameworks/rlmrec_con.h"
+#include "hyperllm/frameworks/rlmrec_gen.h"
 #include "hyperllm/manifold/fused.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
 #include "hyperllm/models/model.h"
@@ -52,6 +55,22 @@ std::vector<double> losses(const fs::path& log) {
   return out;
 }
 
+// At most so many epochs in every phase.
+void shorten(TrainOptions& options, std::int64_t epochs) {
+  options.epochs = epochs;
+  const FieldList fields = options.fields();
+  if (const Field& phase1 = find_field(fields, "phase1_epochs", "test"); counts(phase1, fields))
+    assign_field(phase1, std::to_string(epochs));
+}
+
+// Steps of no length, in every group of parameters.
+void stand_still(TrainOptions& options) {
+  const FieldList fields = options.fields();
+  for (const Field& field : fields)
+    if ((field.name == "lr" || field.name.ends_with("_lr")) && counts(field, fields))
+      assign_field(field, "1e-12");
+}
+
 fs::path log_of(const fs::path& run) {
   const fs::path last = run / "metrics.jsonl";  // of phase 2, where there is one
   return fs::exists(last) ? last : run / "phase1.metrics.jsonl";
@@ -80,23 +99,29 @@ LawBench::LawBench(fs::path where) : folder(std::move(where)), dataset(folder / 
 }
 
 TrainOptions LawBench::options(const std::string& backbone, const std::string& variant) const {
+  TrainOptions options = in_framework(backbone, "hyperllm");
+  options.set("variant", variant);
+  options.set("experts", "2");
+  options.set("phase1_margin", "3");
+  options.set("phase1_epochs", "60");
+  options.set("phase1_lr", "0.001");
+  options.set("tag_loss_weight", "0.3");
+  return options;
+}
+
+TrainOptions LawBench::in_framework(const std::string& backbone, const std::string& framework) const {
   TrainOptions options;
   options.dataset = dataset;
   options.output = folder / "run";
   options.model = backbone;
-  options.set("variant", variant);
+  options.framework = framework;
   options.embeddings = "planted";
   options.dim = 6;
   options.layers = 2;
-  options.set("experts", "2");
   options.batch_size = 64;
   options.margin = 3;
-  options.set("phase1_margin", "3");
   options.epochs = 60;
-  options.set("phase1_epochs", "60");
   options.lr = 0.001;
-  options.set("phase1_lr", "0.001");
-  options.set("tag_loss_weight", "0.3");
   options.checkpoint_seconds = 1e9;
   return options;
 }
@@ -123,10 +148,8 @@ std::string learns(const LawBench& bench, TrainOptions options) {
 std::string loss_falls(const LawBench& bench, TrainOptions options) {
   // The first epoch may already have learnt most: the start is an epoch whose steps have no length.
   TrainOptions still = options;
-  still.epochs = 1;
-  still.set("phase1_epochs", "1");
-  still.lr = 1e-12;
-  still.set("phase1_lr", "1e-12");
+  shorten(still, 1);
+  stand_still(still);
   train_in(bench.folder / "still", still);
   const double first = losses(log_of(bench.folder / "still")).at(0);
   const fs::path run = bench.folder / "loss";
@@ -140,8 +163,7 @@ std::string loss_falls(const LawBench& bench, TrainOptions options) {
 }
 
 std::string same_bytes(const LawBench& bench, TrainOptions options) {
-  options.epochs = 4;
-  options.set("phase1_epochs", "4");
+  shorten(options, 4);
   const fs::path one = bench.folder / "one", again = bench.folder / "again", two = bench.folder / "two";
   train_in(one, options, 1);
   train_in(again, options, 1);
@@ -157,8 +179,7 @@ std::string same_bytes(const LawBench& bench, TrainOptions options) {
 
 std::string saved_model_ranks_the_same(const LawBench& bench, TrainOptions options) {
   const fs::path run = bench.folder / "saved";
-  options.epochs = 5;
-  options.set("phase1_epochs", "5");
+  shorten(options, 5);
   train_in(run, options);
   const data::Dataset data = data::load_dataset(bench.dataset);
   const data::Csr train = data.train_csr();
@@ -182,8 +203,7 @@ std::string saved_model_ranks_the_same(const LawBench& bench, TrainOptions optio
 
 std::string saved_in_the_validated_space(const LawBench& bench, TrainOptions options) {
   const fs::path run = bench.folder / "space";
-  options.epochs = 2;
-  options.set("phase1_epochs", "2");
+  shorten(options, 2);
   train_in(run, options);
   const models::Space space = models::make_backbone(options.model, {options.layers, options.max_radius,
                                                                     manifold::Curvature(options.curvature)})
@@ -299,6 +319,45 @@ std::unique_ptr<frameworks::Framework> structural_framework(
     std::shared_ptr<const models::Backbone> backbone,
     std::shared_ptr<const frameworks::Objective> objective) {
   return on_the_islands(std::move(backbone), std::move(objective), true);
+}
+
+namespace {
+
+frameworks::UserItemTask island_task(std::shared_ptr<const models::Backbone> backbone,
+                                     std::shared_ptr<const frameworks::Objective> objective) {
+  return {std::move(backbone), two_islands(), {4, 4}, std::move(objective)};
+}
+
+std::unique_ptr<frameworks::Embeddings> island_table(std::int64_t rows, const char* name) {
+  return frameworks::make_table(name, frameworks::uniform_tangents(rows, 3, 0.2, Random(1, name)),
+                                frameworks::Storage::kTangents, {});
+}
+
+torch::Tensor island_semantic() { return frameworks::uniform_tangents(8, 5, 1, Random(1, "semantic")); }
+
+}  // namespace
+
+std::unique_ptr<frameworks::Framework> kar_framework(std::shared_ptr<const models::Backbone> backbone,
+                                                     std::shared_ptr<const frameworks::Objective> objective) {
+  return std::make_unique<frameworks::Kar>(
+      island_task(std::move(backbone), std::move(objective)), nullptr, island_table(8, "ids"),
+      frameworks::Adaptor(island_semantic(), {4, 4}, {.hidden = 4, .dim = 3}, Random(1, "kar")));
+}
+
+std::unique_ptr<frameworks::Framework> rlmrec_con_framework(
+    std::shared_ptr<const models::Backbone> backbone,
+    std::shared_ptr<const frameworks::Objective> objective) {
+  return std::make_unique<frameworks::RlmrecCon>(island_task(std::move(backbone), std::move(objective)),
+                                                 nullptr, island_table(8, "ids"), island_semantic(), 3,
+                                                 frameworks::AlignmentOptions{}, Random(1, "con"));
+}
+
+std::unique_ptr<frameworks::Framework> rlmrec_gen_framework(
+    std::shared_ptr<const models::Backbone> backbone,
+    std::shared_ptr<const frameworks::Objective> objective) {
+  return std::make_unique<frameworks::RlmrecGen>(island_task(std::move(backbone), std::move(objective)),
+                                                 nullptr, island_table(8, "ids"), island_semantic(), 3,
+                                                 frameworks::ReconstructionOptions{}, Random(1, "gen"));
 }
 
 namespace {

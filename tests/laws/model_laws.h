@@ -20,6 +20,8 @@ struct LawBench {
   explicit LawBench(std::filesystem::path folder);
   // Small, and learnt in a second.
   stages::train::TrainOptions options(const std::string& backbone, const std::string& variant) const;
+  // The same for another framework than HyperLLM.
+  stages::train::TrainOptions in_framework(const std::string& backbone, const std::string& framework) const;
 
   std::filesystem::path folder, dataset;
 };
@@ -56,6 +58,13 @@ std::unique_ptr<frameworks::Framework> base_framework(std::shared_ptr<const mode
                                                       std::shared_ptr<const frameworks::Objective> objective);
 // The same with two tags.
 std::unique_ptr<frameworks::Framework> structural_framework(
+    std::shared_ptr<const models::Backbone> backbone, std::shared_ptr<const frameworks::Objective> objective);
+// KAR, RLMRec-Con and RLMRec-Gen.
+std::unique_ptr<frameworks::Framework> kar_framework(std::shared_ptr<const models::Backbone> backbone,
+                                                     std::shared_ptr<const frameworks::Objective> objective);
+std::unique_ptr<frameworks::Framework> rlmrec_con_framework(
+    std::shared_ptr<const models::Backbone> backbone, std::shared_ptr<const frameworks::Objective> objective);
+std::unique_ptr<frameworks::Framework> rlmrec_gen_framework(
     std::shared_ptr<const models::Backbone> backbone, std::shared_ptr<const frameworks::Objective> objective);
 // A backbone's auxiliary loss counts in value and gradient, under every objective.
 std::string auxiliary_loss_counts(const FrameworkOf& make);

@@ -204,6 +204,36 @@ INSTANTIATE_TEST_SUITE_P(All, OtherObjectives,
                            return std::string(the.param.first) + "_" + the.param.second;
                          });
 
+// The other frameworks, around backbones of every geometry.
+class FrameworkLaws : public FolderTest,
+                      public ::testing::WithParamInterface<std::tuple<std::string, std::string>> {
+ protected:
+  stages::train::TrainOptions options(const LawBench& bench) const {
+    return bench.in_framework(std::get<0>(GetParam()), std::get<1>(GetParam()));
+  }
+};
+
+TEST_P(FrameworkLaws, LearnsAndItsLossFalls) {
+  const LawBench bench(folder_);
+  EXPECT_EQ(learns(bench, options(bench)), "");
+  EXPECT_EQ(loss_falls(bench, options(bench)), "");
+}
+TEST_P(FrameworkLaws, SameBytes) {
+  const LawBench bench(folder_);
+  EXPECT_EQ(same_bytes(bench, options(bench)), "");
+}
+TEST_P(FrameworkLaws, SavedModelRanksTheSameInTheValidatedSpace) {
+  const LawBench bench(folder_);
+  EXPECT_EQ(saved_in_the_validated_space(bench, options(bench)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FrameworkLaws,
+                         ::testing::Combine(::testing::Values("hgcf", "ball", "flat", "gated"),
+                                            ::testing::Values("kar", "rlmrec_con", "rlmrec_gen")),
+                         [](const auto& the) {
+                           return std::get<0>(the.param) + "_" + std::get<1>(the.param);
+                         });
+
 class BackboneLaws : public ::testing::TestWithParam<std::string> {};
 
 class GraphLaws : public BackboneLaws {};
@@ -281,6 +311,9 @@ TEST_F(PlantedFault, AnotherSpaceForTheSavedModelIsCaught) {
 TEST(Frameworks, AnAuxiliaryLossCountsUnderEveryObjective) {
   EXPECT_EQ(auxiliary_loss_counts(base_framework), "");
   EXPECT_EQ(auxiliary_loss_counts(structural_framework), "");
+  EXPECT_EQ(auxiliary_loss_counts(kar_framework), "");
+  EXPECT_EQ(auxiliary_loss_counts(rlmrec_con_framework), "");
+  EXPECT_EQ(auxiliary_loss_counts(rlmrec_gen_framework), "");
 }
 
 TEST_F(PlantedFault, AnAuxiliaryLossThatOneObjectiveForgetsIsCaught) {
