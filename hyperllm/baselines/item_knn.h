@@ -30,11 +30,11 @@ struct ItemKnnOptions {
   Weighting weighting = Weighting::kNone;
 };
 
-// Row i holds what an item i of a user's history adds to other items' scores; for each column the `neighbours`
-// most similar rows are kept, the smaller id first where two are equal, and nothing on the diagonal. The weights
-// of interactions shape the similarities only, a history counts as it is. Same bytes for any number of threads.
-// Throws kInvalidArgument for options out of range, no interactions, or a result for which there is no memory;
-// kInterrupted.
+// Row i holds what an item i of a user's history adds to other items' scores; for each column the
+// `neighbours` most similar rows are kept, the smaller id first where two are equal, and nothing on the
+// diagonal. The weights of interactions shape the similarities only, a history counts as it is. Same bytes
+// for any number of threads. Throws kInvalidArgument for options out of range, no interactions, or a result
+// for which there is no memory; kInterrupted.
 retrieval::SparseWeights item_knn(const data::Csr& train, const ItemKnnOptions& options,
                                   const Context& context = {});
 

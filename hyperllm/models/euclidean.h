@@ -1,4 +1,5 @@
-// What LightGCN and matrix factorisation share: how they start, their penalty, and what they are trained with.
+// What LightGCN and matrix factorisation share: how they start, their penalty, and what they are trained
+// with.
 #pragma once
 
 #include "hyperllm/models/model.h"
@@ -12,9 +13,9 @@ class EuclideanBackbone : public Backbone {
 
   Space space() const override { return {Geometry::kEuclidean}; }
 
-  // reg / 2 * (|e_a|^2 + |e_p|^2 + sum over candidates |e_n|^2), e the ID embeddings (layer 0), summed over the
-  // step's pairs: a node counts as often as it stands in one. LightGCN's code divides this sum and BPR's by the
-  // batch size; here neither is divided, so that reg means the same. reg >= 0; 0: none.
+  // reg / 2 * (|e_a|^2 + |e_p|^2 + sum over candidates |e_n|^2), e the ID embeddings (layer 0), summed over
+  // the step's pairs: a node counts as often as it stands in one. LightGCN's code divides this sum and BPR's
+  // by the batch size; here neither is divided, so that reg means the same. reg >= 0; 0: none.
   torch::Tensor auxiliary_loss(const Encoded& encoded, const Pass& pass) const override;
   std::int64_t auxiliary_bytes(const Nodes& nodes, std::int64_t dim, std::int64_t pairs) const override;
 

@@ -1,6 +1,6 @@
-// BPR (Rendle et al., UAI 2009): softplus(s(a, n) - s(a, p)) against one drawn negative a pair. s is the inner
-// product in a Euclidean space and -d^2 in the others: what each ranks by, and smooth at d = 0. No margin. Sums
-// where LightGCN's code takes the mean, as all objectives here do.
+// BPR (Rendle et al., UAI 2009): softplus(s(a, n) - s(a, p)) against one drawn negative a pair. s is the
+// inner product in a Euclidean space and -d^2 in the others: what each ranks by, and smooth at d = 0. No
+// margin. Sums where LightGCN's code takes the mean, as all objectives here do.
 #include <array>
 
 #include "hyperllm/manifold/lorentz.h"

@@ -9,8 +9,8 @@
 //   RUN/model/item_scores.npy popularity: items x 1
 //   RUN/model/weights.npy     item_item: items x items (EASE); a user's scores are the sum of the rows of the
 //                             user's training items
-//   RUN/model/entries.npy     sparse_item_item: entries x 3, the weights that are not zero as row, column, weight,
-//                             ascending by row and column
+//   RUN/model/entries.npy     sparse_item_item: entries x 3, the weights that are not zero as row, column,
+//                             weight, ascending by row and column
 #pragma once
 
 #include <filesystem>
@@ -40,8 +40,8 @@ void save_popularity_model(const std::filesystem::path& folder, std::span<const 
 void save_item_item_model(const std::filesystem::path& folder, const artifact::Matrix& weights);
 void save_sparse_item_item_model(const std::filesystem::path& folder, const SparseWeights& weights);
 
-// `train` gives the users' histories (used by item-item models) and the expected shape. Throws kIo, kInvalidData
-// (shapes that do not fit the dataset, unknown kind or geometry, non-finite values).
+// `train` gives the users' histories (used by item-item models) and the expected shape. Throws kIo,
+// kInvalidData (shapes that do not fit the dataset, unknown kind or geometry, non-finite values).
 std::unique_ptr<Scorer> load_model(const std::filesystem::path& folder, const data::Csr& train);
 
 }  // namespace hyperllm::retrieval

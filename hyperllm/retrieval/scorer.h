@@ -45,8 +45,8 @@ std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, s
 // Scores of user u = sum of rows weights[i] over his items in `history`; items x items, row-major, owned.
 std::unique_ptr<Scorer> make_item_item_scorer(std::vector<float> weights, data::Csr history);
 
-// Item-item weights of which few are not zero: links, items x items, says which, values[e] belongs to its entry
-// e.
+// Item-item weights of which few are not zero: links, items x items, says which, values[e] belongs to its
+// entry e.
 struct SparseWeights {
   data::Csr links;
   std::vector<float> values;

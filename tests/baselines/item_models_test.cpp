@@ -1,5 +1,5 @@
-// Item-kNN and iALS against their definitions: by hand, in float64 with NumPy (tests/golden/item_models.py), and
-// by what must hold of any solution.
+// Item-kNN and iALS against their definitions: by hand, in float64 with NumPy (tests/golden/item_models.py),
+// and by what must hold of any solution.
 #include <gtest/gtest.h>
 
 #include <cmath>

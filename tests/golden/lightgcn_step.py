@@ -1,7 +1,7 @@
 """Golden numbers of one training step of LightGCN and of matrix factorisation, in float64 with NumPy.
 
-Independent of the C++ code on purpose: a dense adjacency, the loss as LightGCN's code has it (the mean over the
-batch, times its size), gradients by the chain rule on whole matrices. Prints the constants that
+Independent of the C++ code on purpose: a dense adjacency, the loss as LightGCN's code has it (the mean over
+the batch, times its size), gradients by the chain rule on whole matrices. Prints the constants that
 tests/models/euclidean_test.cpp holds:
 
     python3 tests/golden/lightgcn_step.py > tests/golden/lightgcn_step.inc
