@@ -60,4 +60,9 @@ torch::Tensor ball_logmap0_rows(const torch::Tensor& x, Curvature curvature);
 torch::Tensor ball_to_lorentz_rows(const torch::Tensor& x, Curvature curvature);
 torch::Tensor lorentz_to_ball_rows(const torch::Tensor& x, Curvature curvature);
 
+// Gyromidpoints of the ball, from tangents to tangents: midpoint_tangents of weighted sums of rows of lift, as
+// kernels/gyromidpoint.h has them. max_radius, max_length: above 0. First derivatives only on the kernel path.
+torch::Tensor lift_rows(const torch::Tensor& v, Curvature curvature, double max_radius);
+torch::Tensor midpoint_tangent_rows(const torch::Tensor& sums, Curvature curvature, double max_length);
+
 }  // namespace hyperllm::manifold

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "hyperllm/manifold/fused.h"
-#include "hyperllm/manifold/reference.h"
 #include "hyperllm/models/model.h"
 
 namespace hyperllm::models {
@@ -18,7 +17,7 @@ using torch::Tensor;
 // In units of 1 / sqrt(c). kClip is HGCH's own; the others keep floats in range, beyond what is trained:
 // float32 puts points with |v| above kRim on the boundary of the ball (three clipped layers add up to 9.3),
 // and nodes further out than kFarthest count in a midpoint as if they were there (it is clipped anyway).
-constexpr double kClip = 0.996, kRim = 8, kFarthest = 40;
+constexpr double kClip = 0.996, kRim = 8, kFarthest = 20;
 
 class Hgch final : public Backbone {
  public:
@@ -37,19 +36,11 @@ class Hgch final : public Backbone {
   }
 
  private:
-  // Tangents to tangents. The gyromidpoint is the Lorentz centroid: the ball's expmap0(v) lies at the
-  // hyperboloid's expmap0(2 v), the midpoint on the ray of the weighted sum s of such points, and a ray is
-  // told by its Klein coordinates, space over time. Nothing has to be normalised by <s, s>, which cancels;
-  // in float32 the Klein norm still leaves but three digits of a distance where midpoints are clipped.
+  // Tangents to tangents.
   Tensor midpoints(const Tensor& tangents, const graph::GraphPtr& graph) const {
-    const Tensor x = manifold::expmap0_rows(2 * tangents, curvature_, kFarthest / scale_);
-    const Tensor time = torch::sqrt(1 / curvature_.c + manifold::row_dot(x, x));
-    const Tensor s = graph::propagate_sum(graph, torch::cat({time, x}, 1), 1);
-    const Tensor klein = s.narrow(1, 1, x.size(1)) / s.narrow(1, 0, 1);  // of norm tanh(2 |v|)
-    constexpr double kKleinClip = 2 * kClip / (1 + kClip * kClip);
-    const Tensor norm = manifold::safe_norm(klein);
-    const Tensor clipped = norm.clamp_max(kKleinClip) / norm * klein;
-    return manifold::ball_logmap0_rows(clipped, manifold::Curvature(1)) * (0.5 / scale_);
+    const Tensor points = manifold::lift_rows(tangents, curvature_, kFarthest / scale_);
+    return manifold::midpoint_tangent_rows(graph::propagate_sum(graph, points, 1), curvature_,
+                                           std::atanh(kClip) / scale_);
   }
 
   std::int64_t layers_;

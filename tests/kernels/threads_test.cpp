@@ -9,6 +9,7 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/elementwise.h"
+#include "hyperllm/kernels/gyromidpoint.h"
 #include "hyperllm/kernels/lorentz_rows.h"
 #include "hyperllm/kernels/poincare_rows.h"
 #include "hyperllm/kernels/propagate.h"
@@ -90,6 +91,24 @@ TEST(Threads, Propagate) {
     append(sum, out);
     propagate_sum_backward(graph.view(), x, dim, 3, sum, scratch);
     append(sum, out);
+    return out;
+  });
+}
+
+TEST(Threads, Gyromidpoints) {
+  const std::int64_t rows = 256 * 5 + 3, dim = 7;
+  const Floats v = test::normal_floats(rows * dim, 1), wide = test::normal_floats(rows * (dim + 1), 2);
+  expect_same_bytes([&] {
+    Floats out, sums(wide.size()), result(v.size());
+    lift(v, dim, 1, 2, sums);
+    append(sums, out);
+    lift_backward(v, wide, dim, 1, 2, result);
+    append(result, out);
+    midpoint_tangents(sums, dim, 1, 1.5, result);
+    append(result, out);
+    Floats grad(sums.size());
+    midpoint_tangents_backward(sums, v, dim, 1, 1.5, grad);
+    append(grad, out);
     return out;
   });
 }

@@ -29,7 +29,7 @@ void expect_agrees(const Tensor& input, const Map& map) {
   const Tensor actual = map(kernel), expected = map(exact);
   EXPECT_EQ(actual.scalar_type(), torch::kFloat);
   EXPECT_LT(relative_error(actual, expected), 1e-6);
-  const Tensor grad = torch::tensor(test::normal_floats(input.numel(), 9)).reshape(input.sizes());
+  const Tensor grad = torch::tensor(test::normal_floats(actual.numel(), 9)).reshape(actual.sizes());
   actual.backward(grad);
   expected.backward(grad.to(torch::kDouble));
   EXPECT_LT(relative_error(kernel.grad(), exact.grad()), 1e-5);
@@ -59,6 +59,32 @@ TEST_P(FusedBall, MapsAreTheReference) {
   }
 }
 
+// Both halves of a midpoint; sums as they are of points at distances that float32 tells apart.
+TEST_P(FusedBall, MidpointsAreTheReference) {
+  for (std::int64_t dim : {2, 7, 8, 49}) {
+    SCOPED_TRACE(dim);
+    for (double size : {0.0, 1e-20, 1e-5, 4e-3, 6e-3, 0.3, 1.4, 1.6, 5.0})
+      for (double cap : {1.5 * unit, 20 * unit})
+        expect_agrees(rows_of_length(37, dim, size * unit),
+                      [&](const Tensor& v) { return lift_rows(v, c, cap); });
+    for (double size : {1e-5, 4e-3, 6e-3, 0.3, 1.0, 2.0}) {
+      const Tensor points =
+          lift_rows(rows_of_length(37, dim, size * unit).to(torch::kDouble), c, kNoCap).to(torch::kFloat);
+      for (double factor : {1.0, 0.01})
+        for (double most : {0.9 * unit, 3.1 * unit})
+          expect_agrees(points * factor,
+                        [&](const Tensor& sums) { return midpoint_tangent_rows(sums, c, most); });
+    }
+  }
+}
+
+TEST_P(FusedBall, AMidpointOfOnePointIsItsTangent) {
+  const Tensor v = rows_of_length(37, 7, 0.8 * unit);
+  EXPECT_LT(relative_error(midpoint_tangent_rows(3 * lift_rows(v, c, 20 * unit), c, 3 * unit), v), 1e-6);
+  const Tensor longest = midpoint_tangent_rows(lift_rows(5 * v, c, 20 * unit), c, 3 * unit);
+  EXPECT_LT((longest.norm(2, 1) - 3 * unit).abs().max().item<double>(), 1e-6);
+}
+
 TEST_P(FusedBall, TheReferenceHasTheRightGradient) {
   const Tensor v = rows_of_length(5, 3, 0.7 * unit).to(torch::kDouble), weights = torch::randn_like(v);
   const auto check = [&](const auto& map) {
@@ -69,6 +95,11 @@ TEST_P(FusedBall, TheReferenceHasTheRightGradient) {
   check([&](const Tensor& x) { return ball_logmap0_rows(x, c); });
   check([&](const Tensor& x) { return ball_to_lorentz_rows(x, c); });
   check([&](const Tensor& x) { return lorentz_to_ball_rows(x, c); });
+  for (const double most : {0.2 * unit, 3 * unit})
+    check([&](const Tensor& x) {
+      const Tensor sums = lift_rows(x, c, 10 * unit);
+      return midpoint_tangent_rows(sums + 0.5 * sums.flip(0), c, most);
+    });
 }
 
 // The triplet kernel of the Lorentz model gives the ball's loss and, through the isometry, its gradient.
@@ -103,7 +134,10 @@ TEST(FusedBall, NanAndPointsOutsideSpoilTheirOwnRowOnly) {
   Tensor x = rows_of_length(20, 3, 0.5);
   x[4] = torch::tensor({2.0f, 0.0f, 0.0f});
   x[9][1] = std::numeric_limits<float>::quiet_NaN();
-  for (const Tensor& y : {ball_logmap0_rows(x, Curvature(1)), ball_to_lorentz_rows(x, Curvature(1))})
+  Tensor sums = lift_rows(0.5 * x, Curvature(1), 9);
+  sums[4][0] = std::numeric_limits<float>::quiet_NaN();
+  for (const Tensor& y : {ball_logmap0_rows(x, Curvature(1)), ball_to_lorentz_rows(x, Curvature(1)),
+                          midpoint_tangent_rows(sums, Curvature(1), 3)})
     for (std::int64_t row = 0; row < 20; ++row)
       EXPECT_EQ(y[row].isnan().all().item<bool>(), row == 4 || row == 9) << row;
 }
