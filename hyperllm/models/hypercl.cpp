@@ -61,35 +61,43 @@ std::vector<std::int32_t> joined(std::vector<std::int32_t> first, const std::vec
 // the released code. Blocks of rows, value and gradient at once: the matrix of all logits takes gigabytes. First
 // derivatives only.
 struct ContrastBesideNothing : public torch::autograd::Function<ContrastBesideNothing> {
-  static constexpr std::int64_t kBlock = 128;  // rows
+  static constexpr std::int64_t kBlock = 32;  // rows
+
+  // Time and space, so that -c <a, b> is the inner product of an ambient(a, c) with an ambient(b, -c).
+  static Tensor ambient(const Tensor& x, double sign_c) {
+    const double root = std::sqrt(std::abs(sign_c));
+    return torch::cat(
+        {torch::sqrt(1 + std::abs(sign_c) * x.square().sum(1, true)), x * (sign_c < 0 ? -root : root)}, 1);
+  }
 
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y, const Tensor& nothing,
                         const Tensor& first, const Tensor& target, double c, double tau) {
     const torch::AutoGradMode with_gradients(true);
-    const Tensor columns = y.detach().to(torch::kDouble).requires_grad_(true);
+    const auto leaf = [](const Tensor& value) { return value.detach().clone().requires_grad_(true); };
+    const Tensor rows = leaf(x), columns = leaf(y);
+    const Tensor row_points = ambient(rows, c), column_points = ambient(columns, -c);
+    const Tensor every_column = leaf(column_points);
     std::vector<Tensor> row_grads;
     double sum = 0;
     for (std::int64_t begin = 0; begin < x.size(0); begin += kBlock) {
       const std::int64_t end = std::min(begin + kBlock, x.size(0));
-      const Tensor rows =
-          x.detach().slice(0, begin, end).to(torch::kDouble, false, true).requires_grad_(true);
+      const Tensor of_rows = leaf(row_points.slice(0, begin, end));
       const Tensor pairs = first.diff().slice(0, begin, end),
                    row = torch::arange(end - begin).repeat_interleave(pairs),
-                   of_block =
+                   of_pairs =
                        target.slice(0, first[begin].item<std::int64_t>(), first[end].item<std::int64_t>());
-      const Tensor cosh = torch::mm(torch::sqrt(1 + c * rows.square().sum(1, true)),
-                                    torch::sqrt(1 + c * columns.square().sum(1, true)).t()) -
-                          c * torch::mm(rows, columns.t());
-      const Tensor squared = manifold::acosh1p_squared((cosh - 1).to(x.scalar_type())) / c;
-      const Tensor logits = torch::where(nothing, torch::zeros_like(squared), -squared / tau);
-      const Tensor of_pairs = logits.index({row, of_block}).to(torch::kDouble),
-                   loss = (torch::logsumexp(logits, 1).to(torch::kDouble) * pairs).sum() - of_pairs.sum();
+      const Tensor above_1 = torch::mm(of_rows, every_column.t()) - 1;
+      const Tensor logits = (manifold::acosh1p_squared(above_1) * (-1 / (c * tau))).masked_fill(nothing, 0);
+      const Tensor sums = torch::logsumexp(logits, 1).to(torch::kDouble) * pairs,
+                   positives = logits.index({row, of_pairs}).to(torch::kDouble);
+      const Tensor loss = sums.sum() - positives.sum();
       loss.backward();
       sum += loss.item<double>();
-      row_grads.push_back(rows.grad());
+      row_grads.push_back(of_rows.grad());
     }
-    context->save_for_backward(
-        {torch::cat(row_grads).to(x.scalar_type()), columns.grad().to(x.scalar_type())});
+    row_points.backward(torch::cat(row_grads));
+    column_points.backward(every_column.grad());
+    context->save_for_backward({rows.grad(), columns.grad()});
     return torch::scalar_tensor(sum, torch::kDouble);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -139,8 +147,8 @@ class HyperCl final : public Backbone {
     const std::int64_t tables = (8 + options_.layers) * (nodes.users + nodes.items) * (dim + 1);
     const std::int64_t lanes = kernels::contrast_lanes(pairs);
     const std::int64_t of_pairs = pairs * (lanes * (dim + 65) + 10 * dim);
-    // Of a block, some ten matrices in double.
-    const std::int64_t block = own_.isolated == "self" ? 0 : 20 * ContrastBesideNothing::kBlock * pairs;
+    // Some thirty matrices of a block, and as many of the last block's size.
+    const std::int64_t block = own_.isolated == "self" ? 0 : 60 * ContrastBesideNothing::kBlock * pairs;
     return 4 * (tables + of_pairs + block);
   }
 
