@@ -95,12 +95,18 @@ struct Tile {
 
 // The positive pairs, ordered by row.
 struct Pairs {
-  std::span<const std::int64_t> target;
+  std::span<const std::int64_t> given;
+  std::vector<std::int64_t> target;      // 0 for a pair with nothing, whose weight stays 0
   std::vector<std::int64_t> first, row;  // of each row; of each pair
   std::vector<double> weight;            // dloss/dv of each pair
 
   Pairs(std::span<const std::int64_t> targets, std::span<const std::int64_t> first_of_row, std::int64_t rows)
-      : target(targets), first(rows + 1), row(target.size()), weight(target.size()) {
+      : given(targets),
+        target(targets.begin(), targets.end()),
+        first(rows + 1),
+        row(target.size()),
+        weight(target.size()) {
+    std::replace(target.begin(), target.end(), std::int64_t{-1}, std::int64_t{0});
     if (first_of_row.empty())
       std::iota(first.begin(), first.end(), std::int64_t{0});
     else
@@ -131,17 +137,27 @@ struct Rows {
   std::int64_t dim;
   double scale, unit_tau;
   Pairs pairs;
+  std::int64_t nothing;
 
-  // The losses of rows [begin, end), whose sums are z exp(shift / tau).
-  double loss(std::int64_t begin, std::int64_t end, const double* z, const double* shift) {
+  // The losses of rows [begin, end), whose sums are z exp(-shift / tau). Adds to z what is nothing.
+  double loss(std::int64_t begin, std::int64_t end, double* z, const double* shift) {
     const std::int64_t from = pairs.first[begin], count = pairs.first[end] - from;
     std::vector<double> chords(count);
     half_squared_chords(x.data(), a.time.data(), &pairs.row[from], y.data(), b.time.data(),
                         &pairs.target[from], count, dim, scale, chords.data());
     double sum = 0;
     for (std::int64_t i = begin; i < end; ++i) {
-      const double log_z = std::log(z[i - begin]);
+      double log_z = std::log(z[i - begin]);
+      if (nothing > 0) {
+        const double start = shift ? shift[i - begin] / unit_tau : 0, times = static_cast<double>(nothing);
+        log_z = std::log(z[i - begin] * std::exp(-start) + times) + start;
+        z[i - begin] += times * std::exp(start);  // infinite where the points count for nothing
+      }
       for (std::int64_t p = pairs.first[i]; p < pairs.first[i + 1]; ++p) {
+        if (pairs.given[p] < 0) {
+          sum += log_z - (shift ? shift[i - begin] / unit_tau : 0);
+          continue;
+        }
         const PairDistance positive = pair_distance(chords[p - from]);
         pairs.weight[p] = positive.slope / unit_tau;
         sum += (positive.squared - (shift ? shift[i - begin] : 0)) / unit_tau + log_z;
@@ -265,19 +281,20 @@ double contrast_by_tiles(Rows& rows, const Tables& tables, std::span<float> grad
 
 double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
-                        std::span<float> grad_x, std::span<float> grad_y,
-                        std::span<const std::int64_t> first) {
+                        std::span<float> grad_x, std::span<float> grad_y, std::span<const std::int64_t> first,
+                        std::int64_t nothing) {
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / dim,
                      columns = static_cast<std::int64_t>(y.size()) / dim;
   const double scale = std::sqrt(curvature);
   const double unit_tau = tau * curvature;  // d^2 = acosh^2 / c
   const Packed a(x, dim, scale, count), b(y, dim, scale, ContrastShape{columns, dim + 1}.padded());
   if (!a.finite || !b.finite) return std::numeric_limits<double>::quiet_NaN();
-  if (count == 0) {
+  if (count == 0 || columns == 0) {
+    std::fill(grad_x.begin(), grad_x.end(), 0.0f);
     std::fill(grad_y.begin(), grad_y.end(), 0.0f);
-    return 0;
+    return count == 0 ? 0 : static_cast<double>(target.size()) * std::log(static_cast<double>(nothing));
   }
-  Rows rows{a, b, x, y, dim, scale, unit_tau, Pairs(target, first, count)};
+  Rows rows{a, b, x, y, dim, scale, unit_tau, Pairs(target, first, count), nothing};
   const Tables tables(a, b, unit_tau);
   return tables.weights && has_amx_parts() ? contrast_with_amx(rows, *tables.weights, grad_x, grad_y)
                                            : contrast_by_tiles(rows, tables, grad_x, grad_y);

@@ -17,7 +17,8 @@ namespace hyperllm::kernels {
 // x: rows x dim, y: columns x dim, row-major. target: entries in [0, columns), those of row i from first[i]
 // to before first[i + 1]: at least one each; without `first`, one each in the order of the rows. grad_x and
 // grad_y (same shapes as x and y) are overwritten with the gradients of the result, or both empty to skip
-// them. tau > 0.
+// them. tau > 0. `nothing`: so many further columns are no points but at distance 0 from every row, without a
+// gradient; -1 as a target stands for them.
 //
 // Three products over tiles of 64 rows, in one pass; per lane (contrast_lanes) 64 columns floats for the tile
 // and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
@@ -33,7 +34,7 @@ namespace hyperllm::kernels {
 double softmax_contrast(std::span<const float> x, std::span<const float> y,
                         std::span<const std::int64_t> target, std::int64_t dim, double curvature, double tau,
                         std::span<float> grad_x, std::span<float> grad_y,
-                        std::span<const std::int64_t> first = {});
+                        std::span<const std::int64_t> first = {}, std::int64_t nothing = 0);
 
 // Parts of the rows (with AMX: of the columns) that run side by side, each with its own sums of the other
 // side: a function of the sizes only, so that partial sums are the same for any number of threads. More

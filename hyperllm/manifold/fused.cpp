@@ -105,19 +105,19 @@ struct TripletHinge : public torch::autograd::Function<TripletHinge> {
 struct SoftmaxContrast : public torch::autograd::Function<SoftmaxContrast> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y,
                         const std::vector<std::int64_t>& target, double curvature, double tau,
-                        const std::vector<std::int64_t>& first) {
+                        const std::vector<std::int64_t>& first, std::int64_t nothing) {
     const Tensor rows = x.contiguous(), columns = y.contiguous();
     Tensor grad_rows = torch::empty_like(rows), grad_columns = torch::empty_like(columns);
     const double loss =
         kernels::softmax_contrast(const_floats(rows), const_floats(columns), target, rows.size(1), curvature,
-                                  tau, floats(grad_rows), floats(grad_columns), first);
+                                  tau, floats(grad_rows), floats(grad_columns), first, nothing);
     context->save_for_backward({grad_rows, grad_columns});
     return torch::scalar_tensor(loss, torch::kDouble);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const Tensor grad = grads[0].to(torch::kFloat);
-    return {scaled(saved[0], grad), scaled(saved[1], grad), Tensor(), Tensor(), Tensor(), Tensor()};
+    return {scaled(saved[0], grad), scaled(saved[1], grad), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -162,13 +162,14 @@ Tensor triplet_hinge(const Tensor& h, Triplets triplets, kernels::Margin margin,
 }
 
 Tensor softmax_contrast(const Tensor& x, const Tensor& y, const std::vector<std::int64_t>& target,
-                        Curvature curvature, double tau, const std::vector<std::int64_t>& first) {
-  if (use_kernel(x)) return SoftmaxContrast::apply(x, y, target, curvature.c, tau, first);
+                        Curvature curvature, double tau, const std::vector<std::int64_t>& first,
+                        std::int64_t nothing) {
+  if (use_kernel(x)) return SoftmaxContrast::apply(x, y, target, curvature.c, tau, first, nothing);
   const auto on_device = [&](const std::vector<std::int64_t>& ids) {
     return torch::tensor(ids, torch::kLong).to(x.device());
   };
   const Tensor rows = first.empty() ? x : x.repeat_interleave(on_device(first).diff(), 0);
-  return reference::softmax_contrast(rows, y, on_device(target), curvature.c, tau);
+  return reference::softmax_contrast(rows, y, on_device(target), curvature.c, tau, nothing);
 }
 
 }  // namespace hyperllm::manifold

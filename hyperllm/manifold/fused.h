@@ -47,10 +47,11 @@ torch::Tensor triplet_hinge(const torch::Tensor& h, Triplets triplets, kernels::
 
 // (16): sum of -log softmax_j(-d^2(x_i, y_j) / tau) at j = t over the targets t of every row i. x: rows x
 // dim, y: columns x dim, space coordinates. Row i has the targets from first[i] to before first[i + 1], at
-// least one; without `first` each has one. First derivatives only.
+// least one; without `first` each has one. `nothing` further columns are no points but at distance 0 from every
+// row; -1 as a target stands for them. First derivatives only.
 torch::Tensor softmax_contrast(const torch::Tensor& x, const torch::Tensor& y,
                                const std::vector<std::int64_t>& target, Curvature curvature, double tau,
-                               const std::vector<std::int64_t>& first = {});
+                               const std::vector<std::int64_t>& first = {}, std::int64_t nothing = 0);
 
 // The Poincare ball, so that every operation above serves it through its isometry to the Lorentz model:
 // tangent vectors at the origin to points of the ball (|v| capped at max_radius) and back, and points of the

@@ -83,11 +83,16 @@ Tensor triplet_hinge(const Tensor& h, const Tensor& anchor, const Tensor& positi
   return torch::relu(apart + margin.size * torch::sigmoid(delta));
 }
 
-Tensor softmax_contrast(const Tensor& x, const Tensor& y, const Tensor& target, double curvature,
-                        double tau) {
+Tensor softmax_contrast(const Tensor& x, const Tensor& y, const Tensor& target, double curvature, double tau,
+                        std::int64_t nothing) {
   const Tensor logits =
       -acosh1p_squared(half_squared_chord(x.unsqueeze(1), y.unsqueeze(0), curvature)) / (curvature * tau);
-  return (torch::logsumexp(logits, 1) - logits.gather(1, target.unsqueeze(1)).squeeze(1)).sum();
+  if (nothing == 0)
+    return (torch::logsumexp(logits, 1) - logits.gather(1, target.unsqueeze(1)).squeeze(1)).sum();
+  const Tensor none = torch::zeros({x.size(0), 1}, x.options());  // e^0, `nothing` times
+  const Tensor sums = torch::logsumexp(torch::cat({logits, none + std::log(nothing)}, 1), 1);
+  const Tensor column = torch::where(target < 0, torch::full_like(target, y.size(0)), target);
+  return (sums - torch::cat({logits, none}, 1).gather(1, column.unsqueeze(1)).squeeze(1)).sum();
 }
 
 }  // namespace reference

@@ -35,9 +35,9 @@ torch::Tensor triplet_hinge(const torch::Tensor& h, const torch::Tensor& anchor,
                             const torch::Tensor& positive, const torch::Tensor& negative,
                             kernels::Margin margin, double curvature);
 
-// rows x columns distances in memory: for tests and small catalogues.
+// rows x columns distances in memory: for tests and small catalogues. `nothing`: as in fused.h.
 torch::Tensor softmax_contrast(const torch::Tensor& x, const torch::Tensor& y, const torch::Tensor& target,
-                               double curvature, double tau);
+                               double curvature, double tau, std::int64_t nothing = 0);
 
 }  // namespace reference
 }  // namespace hyperllm::manifold

@@ -1,7 +1,5 @@
 #include "hyperllm/models/hypercl.h"
 
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -10,7 +8,6 @@
 #include "hyperllm/graph/midpoints.h"
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/manifold/fused.h"
-#include "hyperllm/manifold/reference.h"
 #include "hyperllm/models/hgcf.h"
 #include "hyperllm/models/model.h"
 
@@ -18,8 +15,6 @@ namespace hyperllm::models {
 namespace {
 
 using torch::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 constexpr double kFarthest = 10;  // radius of what E2 starts from
 
@@ -52,52 +47,28 @@ struct Merged {
   std::int64_t size() const { return std::ssize(id); }
 };
 
+// The nodes of a step that are points in the second view, as often as they occur.
+struct Columns {
+  std::vector<std::int32_t> id;
+  std::vector<std::int64_t> of_pair;  // -1: its node is no point
+  std::int64_t nothing = 0;           // those pairs
+
+  Columns(const std::vector<std::int32_t>& ids, const graph::Graph& second) {
+    const kernels::SymmetricGraph view = second.view();
+    for (const std::int32_t node : ids) {
+      const bool point = view.indptr[node] < view.indptr[node + 1];
+      of_pair.push_back(point ? size() : -1);
+      if (point) id.push_back(node);
+      nothing += point ? 0 : 1;
+    }
+  }
+  std::int64_t size() const { return std::ssize(id); }
+};
+
 std::vector<std::int32_t> joined(std::vector<std::int32_t> first, const std::vector<std::int32_t>& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
 }
-
-// The contrast where some columns are no points (`nothing`), at distance 0 from everything, for comparison with
-// the released code. Blocks of rows, value and gradient at once: the matrix of all logits takes gigabytes. First
-// derivatives only.
-struct ContrastBesideNothing : public torch::autograd::Function<ContrastBesideNothing> {
-  static constexpr std::int64_t kBlock = 128;  // rows
-
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& y, const Tensor& nothing,
-                        const Tensor& first, const Tensor& target, double c, double tau) {
-    const torch::AutoGradMode with_gradients(true);
-    const Tensor columns = y.detach().to(torch::kDouble).requires_grad_(true);
-    std::vector<Tensor> row_grads;
-    double sum = 0;
-    for (std::int64_t begin = 0; begin < x.size(0); begin += kBlock) {
-      const std::int64_t end = std::min(begin + kBlock, x.size(0));
-      const Tensor rows =
-          x.detach().slice(0, begin, end).to(torch::kDouble, false, true).requires_grad_(true);
-      const Tensor pairs = first.diff().slice(0, begin, end),
-                   row = torch::arange(end - begin).repeat_interleave(pairs),
-                   of_block =
-                       target.slice(0, first[begin].item<std::int64_t>(), first[end].item<std::int64_t>());
-      const Tensor cosh = torch::mm(torch::sqrt(1 + c * rows.square().sum(1, true)),
-                                    torch::sqrt(1 + c * columns.square().sum(1, true)).t()) -
-                          c * torch::mm(rows, columns.t());
-      const Tensor squared = manifold::acosh1p_squared((cosh - 1).to(x.scalar_type())) / c;
-      const Tensor logits = torch::where(nothing, torch::zeros_like(squared), -squared / tau);
-      const Tensor of_pairs = logits.index({row, of_block}).to(torch::kDouble),
-                   loss = (torch::logsumexp(logits, 1).to(torch::kDouble) * pairs).sum() - of_pairs.sum();
-      loss.backward();
-      sum += loss.item<double>();
-      row_grads.push_back(rows.grad());
-    }
-    context->save_for_backward(
-        {torch::cat(row_grads).to(x.scalar_type()), columns.grad().to(x.scalar_type())});
-    return torch::scalar_tensor(sum, torch::kDouble);
-  }
-  static variable_list backward(AutogradContext* context, variable_list grads) {
-    const variable_list saved = context->get_saved_variables();
-    const Tensor grad = grads[0].to(saved[0].scalar_type());
-    return {grad * saved[0], grad * saved[1], Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
-  }
-};
 
 class HyperCl final : public Backbone {
  public:
@@ -115,6 +86,7 @@ class HyperCl final : public Backbone {
     const objectives::Pairs& pairs = encoded.pairs;
     const HyperClViews views = views_of(encoded.graph, pass);
     const Merged users(pairs.anchor), items(pairs.positive);
+    const Columns of_users(pairs.anchor, *views.second), of_items(pairs.positive, *views.second);
     const Tensor a = manifold::expmap0_rows(
         manifold::gathered_rows(graph::propagate_sum(views.first, encoded.tangents, options_.layers),
                                 joined(users.id, items.id)),
@@ -123,13 +95,13 @@ class HyperCl final : public Backbone {
         graph::midpoints(views.second,
                          manifold::expmap0_rows(encoded.tangents, options_.curvature, kFarthest),
                          options_.layers, options_.curvature),
-        joined(pairs.anchor, pairs.positive));
+        joined(of_users.id, of_items.id));
     const std::vector<Tensor> rows =
         manifold::row_ranges(a, {{0, users.size()}, {users.size(), items.size()}});
     const std::vector<Tensor> columns =
-        manifold::row_ranges(b, {{0, pairs.size()}, {pairs.size(), pairs.size()}});
-    return own_.ssl_reg * (contrast(rows[0], columns[0], users, pairs.anchor, *views.second) +
-                           contrast(rows[1], columns[1], items, pairs.positive, *views.second));
+        manifold::row_ranges(b, {{0, of_users.size()}, {of_users.size(), of_items.size()}});
+    return own_.ssl_reg *
+           (contrast(rows[0], columns[0], users, of_users) + contrast(rows[1], columns[1], items, of_items));
   }
 
   std::int64_t auxiliary_bytes(const Nodes& nodes, std::int64_t dim, std::int64_t pairs) const override {
@@ -139,9 +111,7 @@ class HyperCl final : public Backbone {
     const std::int64_t tables = (8 + options_.layers) * (nodes.users + nodes.items) * (dim + 1);
     const std::int64_t lanes = kernels::contrast_lanes(pairs);
     const std::int64_t of_pairs = pairs * (lanes * (dim + 65) + 10 * dim);
-    // Of a block, some ten matrices in double.
-    const std::int64_t block = own_.isolated == "self" ? 0 : 20 * ContrastBesideNothing::kBlock * pairs;
-    return 4 * (tables + of_pairs + block);
+    return 4 * (tables + of_pairs);
   }
 
  private:
@@ -157,23 +127,12 @@ class HyperCl final : public Backbone {
     return views_;
   }
 
-  // Each of the step's `ids` once for all its rows, against all of them.
-  Tensor contrast(const Tensor& rows, const Tensor& columns, const Merged& merged,
-                  const std::vector<std::int32_t>& ids, const graph::Graph& graph) const {
-    if (own_.isolated == "self")
-      return manifold::softmax_contrast(rows, columns, merged.at, options_.curvature, own_.ssl_temp,
-                                        merged.first);
-    return contrast_beside_nothing(rows, columns, merged, ids, graph);
-  }
-
-  Tensor contrast_beside_nothing(const Tensor& rows, const Tensor& columns, const Merged& merged,
-                                 const std::vector<std::int32_t>& ids, const graph::Graph& graph) const {
-    const kernels::SymmetricGraph view = graph.view();
-    Tensor nothing = torch::zeros({std::ssize(ids)}, torch::kBool);
-    for (std::size_t p = 0; p < ids.size(); ++p)
-      nothing.data_ptr<bool>()[p] = view.indptr[ids[p]] == view.indptr[ids[p] + 1];
-    return ContrastBesideNothing::apply(rows, columns, nothing, torch::tensor(merged.first),
-                                        torch::tensor(merged.at), options_.curvature.c, own_.ssl_temp);
+  Tensor contrast(const Tensor& rows, const Tensor& columns, const Merged& of_rows,
+                  const Columns& of_columns) const {
+    std::vector<std::int64_t> target;
+    for (const std::int64_t pair : of_rows.at) target.push_back(of_columns.of_pair[pair]);
+    return manifold::softmax_contrast(rows, columns, target, options_.curvature, own_.ssl_temp, of_rows.first,
+                                      of_columns.nothing);
   }
 
   BackboneOptions options_;

@@ -7,6 +7,7 @@
 
 #include "hyperllm/kernels/contrast.h"
 #include "hyperllm/kernels/triplet.h"
+#include "hyperllm/manifold/reference.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/points.h"
 
@@ -176,7 +177,51 @@ TEST_P(Fused, SoftmaxContrastOfRowsWithManyTargets) {
     }
 }
 
+// Columns that are no points add exp(0) to every row's sum, whichever polynomials serve.
+TEST_P(Fused, SoftmaxContrastBesideNothing) {
+  const std::int64_t rows = 150, columns = 70, dim = 7;
+  std::vector<std::int64_t> target = test::random_targets(rows, columns, 3), first(rows + 1);
+  for (std::int64_t i = 0; i <= rows; ++i) first[i] = i;
+  for (const std::int64_t i : {0, 5, 6, 149}) target[i] = -1;
+  for (const std::int64_t nothing : {1, 30})
+    for (const double radius : {0.0, 0.7, 3.0})
+      for (const double tau : {0.001, 0.05, 0.5}) {
+        SCOPED_TRACE("radius " + std::to_string(radius) + " tau " + std::to_string(tau));
+        const Pair x(points(rows, dim, c, radius, 1)), y(points(columns, dim, c, radius, 2));
+        const auto of = [&](const Tensor& a, const Tensor& b) {
+          return softmax_contrast(a, b, target, Curvature(c), tau / c, first, nothing);
+        };
+        const Tensor actual = of(x.kernel, y.kernel), expected = of(x.exact, y.exact);
+        const double by_hand =
+            torch::logsumexp(
+                torch::cat({-acosh1p_squared(reference::half_squared_chord(x.exact[0], y.exact, c)) / tau,
+                            torch::zeros({nothing}, torch::kDouble)}),
+                0)
+                .item<double>();
+        const std::vector<std::int64_t> none = {-1};
+        EXPECT_NEAR(
+            softmax_contrast(x.exact.narrow(0, 0, 1), y.exact, none, Curvature(c), tau / c, {}, nothing)
+                .item<double>(),
+            by_hand, 1e-9);
+        EXPECT_LT(relative_error(actual, expected), 1e-6 + 1e-8 / tau);  // rounding of v
+        actual.backward();
+        expected.backward();
+        EXPECT_LT(relative_error(x.kernel.grad(), x.exact.grad()), 1e-5);
+        EXPECT_LT(relative_error(y.kernel.grad(), y.exact.grad()), 1e-5);
+      }
+}
+
 INSTANTIATE_TEST_SUITE_P(Curvatures, Fused, ::testing::Values(0.5, 1.0, 2.0));
+
+TEST(SoftmaxContrast, NothingAlone) {
+  for (const torch::ScalarType type : {torch::kFloat, torch::kDouble}) {
+    Tensor x = torch::ones({3, 2}, type).requires_grad_(true), y = torch::zeros({0, 2}, type);
+    const Tensor loss = softmax_contrast(x, y, {-1, -1, -1}, Curvature(1), 0.05, {}, 3);
+    EXPECT_NEAR(loss.item<double>(), 3 * std::log(3), 1e-12);
+    loss.backward();
+    EXPECT_EQ(x.grad().abs().max().item<double>(), 0);
+  }
+}
 
 TEST(SoftmaxContrast, OneColumnHasNoLoss) {
   const Pair x(points(5, 3, 1, 2, 1)), y(points(1, 3, 1, 2, 2));
