@@ -127,10 +127,12 @@ void check_owners(const FieldList& fields) {
     if (counts(field, fields) || field_text(field) == field.owner->untouched) continue;
     const FieldOwner& owner = *field.owner;
     const Field& chosen = find_field(fields, owner.chosen_by.front(), owner.kind);
+    std::string is = field_text(chosen);
+    if (is == "auto" && owner.automatic) is += ", which is " + owner.automatic();
     throw Error(ErrorCode::kInvalidArgument, "option '" + field.name + "' belongs to the " + owner.kind +
-                                                 " " + owner.name + ", but '" + chosen.name + "' is " +
-                                                 field_text(chosen) + "; leave it out, or set '" +
-                                                 chosen.name + "' to " + owner.name);
+                                                 " " + owner.name + ", but '" + chosen.name + "' is " + is +
+                                                 "; leave it out, or set '" + chosen.name + "' to " +
+                                                 owner.name);
   }
 }
 

@@ -1,6 +1,7 @@
 // What is chosen by name (models, objectives, frameworks): one file and one line each, options included.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -118,6 +119,10 @@ class OwnOptions {
     return all;
   }
 
+  bool has(const std::string& name) const {
+    return std::any_of(owners_.begin(), owners_.end(),
+                       [&](const Owner& owner) { return owner.name == name; });
+  }
   // The thing called `name` with these options. Throws kInvalidArgument if there is none.
   template <typename T>
   std::unique_ptr<T> take(const std::string& name) const {

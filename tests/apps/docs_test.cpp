@@ -86,7 +86,7 @@ std::map<std::string, std::string> options_of(const Stage& stage) {
 // Flags that a command takes, for "" those that some command takes.
 std::set<std::string> flags_of(const std::string& command) {
   std::set<std::string> flags = {"--threads", "--quiet", "--verbose", "--version", "--help"};
-  if (command == "run" || command.empty()) flags.insert("--set");
+  if (command == "run" || command.empty()) flags.insert({"--set", "--only"});
   for (const Stage& stage : all_stages()) {
     if (!command.empty() && stage.name != command) continue;
     for (const auto& [name, text] : options_of(stage)) {

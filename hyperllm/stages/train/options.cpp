@@ -79,8 +79,9 @@ FieldList TrainOptions::fields() {
   const auto append = [&](FieldList own) { std::move(own.begin(), own.end(), std::back_inserter(all)); };
   append(frameworks.fields({"framework"}));
   append(models.fields({"model"}));
-  append(objectives.fields({"objective", "phase1_objective"},
-                           [this] { return models.take<models::Model>(model)->objective(); }));
+  append(objectives.fields({"objective", "phase1_objective"}, [this] {
+    return models.has(model) ? models.take<models::Model>(model)->objective() : "";
+  }));
   return all;
 }
 
