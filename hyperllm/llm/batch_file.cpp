@@ -1,5 +1,6 @@
 #include "hyperllm/llm/batch_file.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "hyperllm/base/error.h"
@@ -143,6 +144,10 @@ ImportTotals import_batch(ChatJob& job, CallStore& store, const Price& price,
         attempt.state = judged.valid ? CallState::kDone : CallState::kPending;
       } else {
         attempt.problem = error_message(answer.status, answer.body);
+        for (const std::string& field :
+             refused_fields(answer.status, answer.body, job.spec().format, job.spec().sampling))
+          if (std::find(totals.refused.begin(), totals.refused.end(), field) == totals.refused.end())
+            totals.refused.push_back(field);
       }
     } catch (const Error& error) {
       attempt.outcome = "malformed";

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "hyperllm/base/progress.h"
 #include "hyperllm/llm/call_store.h"
@@ -26,6 +27,7 @@ struct ImportTotals {
   std::int64_t valid = 0, wrong = 0, failed = 0;  // wrong and failed ones stay open for the next run
   std::int64_t settled = 0;                       // of this job, and answered or given up before
   std::int64_t unknown = 0;                       // not of this job
+  std::vector<std::string> refused;               // fields of the requests that failed answers name
   std::int64_t ours() const { return valid + wrong + failed + settled; }
 };
 

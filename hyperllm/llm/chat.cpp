@@ -1,6 +1,8 @@
 #include "hyperllm/llm/chat.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/json.h"
@@ -108,6 +110,18 @@ std::string remark_on(const ChatReply& reply, const json* message, const std::st
   return (reply.blank() ? "The reply has no text: " : "Beside the text: ") + facts + ".";
 }
 
+const std::string kWithout = " without:";
+
+// `word` stands in `text` as a word: "seed", not "seeded".
+bool names_word(std::string_view text, std::string_view word) {
+  const auto letter = [&](std::size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_');
+  };
+  for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1))
+    if ((at == 0 || !letter(at - 1)) && !letter(at + word.size())) return true;
+  return false;
+}
+
 }  // namespace
 
 std::string dialect_name(Dialect dialect) {
@@ -127,8 +141,12 @@ Dialect dialect_named(std::string_view name) {
 }
 
 std::string Format::text() const {
-  return dialect_name(dialect) + (bounds ? " bounds" : "") +
-         (max_completion_tokens ? " max_completion_tokens" : "") + (temperature ? " temperature" : "");
+  std::string text = dialect_name(dialect) + (bounds ? " bounds" : "") +
+                     (max_completion_tokens ? " max_completion_tokens" : "") +
+                     (leaves_out("temperature") ? "" : " temperature");
+  for (const std::string& field : without)
+    if (field != "temperature") text += kWithout + field;
+  return text;
 }
 
 Format Format::parse(const std::string& text) {
@@ -136,8 +154,33 @@ Format Format::parse(const std::string& text) {
   format.dialect = dialect_named(text.substr(0, text.find(' ')));
   format.bounds = text.find(" bounds") != std::string::npos;
   format.max_completion_tokens = text.find(" max_completion_tokens") != std::string::npos;
-  format.temperature = text.find(" temperature") != std::string::npos;
+  if (text.find(" temperature") == std::string::npos) format.leave_out("temperature");
+  for (std::size_t at = text.find(kWithout); at != std::string::npos; at = text.find(kWithout, at)) {
+    at += kWithout.size();
+    format.leave_out(std::string_view(text).substr(at, text.find(' ', at) - at));
+  }
   return format;
+}
+
+bool Format::leaves_out(std::string_view field) const {
+  return std::find(without.begin(), without.end(), field) != without.end();
+}
+
+void Format::leave_out(std::string_view field) {
+  if (leaves_out(field)) return;
+  without.emplace_back(field);
+  std::sort(without.begin(), without.end());
+}
+
+std::vector<std::string> refused_fields(int status, std::string_view words, const Format& format,
+                                        const Sampling& sampling) {
+  std::vector<std::string> refused;
+  if (status != 400 && status != 422) return refused;
+  std::vector<std::string> candidates = {"temperature", "seed"};
+  for (const auto& [name, value] : sampling.extra.items()) candidates.push_back(name);
+  for (const std::string& field : candidates)
+    if (!format.leaves_out(field) && names_word(words, field)) refused.push_back(field);
+  return refused;
 }
 
 ordered_json chat_body(const Server& server, const Format& format, const std::vector<Message>& messages,
@@ -145,15 +188,19 @@ ordered_json chat_body(const Server& server, const Format& format, const std::ve
   ordered_json body = {{"model", server.model}, {"messages", message_list(messages)}};
   if (format.dialect == Dialect::kOllama) {
     body["stream"] = false;
-    body["options"] = {{"seed", sampling.seed}, {"num_predict", sampling.max_tokens}};
-    if (format.temperature) body["options"]["temperature"] = sampling.temperature;
+    body["options"] = {
+        {"seed", sampling.seed}, {"num_predict", sampling.max_tokens}, {"temperature", sampling.temperature}};
   } else {
     body[format.max_completion_tokens ? "max_completion_tokens" : "max_tokens"] = sampling.max_tokens;
-    if (format.temperature) body["temperature"] = sampling.temperature;
+    body["temperature"] = sampling.temperature;
     body["seed"] = sampling.seed;
   }
   if (!schema.is_null()) add_schema(body, format.dialect, schema);
   body.update(sampling.extra);
+  for (const std::string& field : format.without) {
+    body.erase(field);
+    if (format.dialect == Dialect::kOllama) body["options"].erase(field);
+  }
   return body;
 }
 

@@ -40,8 +40,10 @@ struct Format {
   Dialect dialect = Dialect::kOpenAi;
   bool bounds = true;                  // maxItems, maxLength
   bool max_completion_tokens = false;  // instead of max_tokens
-  bool temperature = true;             // may be set
+  std::vector<std::string> without;    // fields that requests leave out ("temperature", "seed"), sorted
 
+  bool leaves_out(std::string_view field) const;
+  void leave_out(std::string_view field);
   // As stored; parse() of an unknown text throws kInvalidData.
   std::string text() const;
   static Format parse(const std::string& text);
@@ -63,6 +65,10 @@ struct Message {
 net::HttpRequest chat_request(const Server& server, const Format& format,
                               const std::vector<Message>& messages, const Sampling& sampling,
                               const nlohmann::ordered_json& schema);
+// Those fields of a request that a server can do without and that its refusal (status 400 or 422) names:
+// temperature, seed, those of sampling.extra, unless the format leaves them out already.
+std::vector<std::string> refused_fields(int status, std::string_view words, const Format& format,
+                                        const Sampling& sampling);
 // The body alone, as batch files carry it.
 nlohmann::ordered_json chat_body(const Server& server, const Format& format,
                                  const std::vector<Message>& messages, const Sampling& sampling,

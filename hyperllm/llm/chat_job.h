@@ -47,6 +47,8 @@ class ChatJob : public Job {
   Answered read(std::span<const Ask> asks, std::string_view body) override;
   double completion_tokens() const override { return static_cast<double>(spec_.sampling.max_tokens); }
   const ChatSpec& spec() const { return spec_; }
+  // Requests are written so from now on.
+  void speak(const Format& format) { spec_.format = format; }
 
  private:
   ChatSpec spec_;

@@ -198,7 +198,7 @@ EmbeddingTable embed_texts(const std::vector<std::string>& texts, const std::fil
     if (list.empty()) distinct.push_back(text);
     list.push_back(i);
   }
-  Session session(options.server, folder, true, context);
+  Session session(options.server, folder, Session::Use::kEmbeddings, context);
   EmbeddingJob job(distinct, session.server(), options);
   EmbeddingTable table;
   if (options.server.dry_run) {

@@ -89,7 +89,8 @@ class Extractor {
         context_(context),
         view_(data::load_dataset(folder), options.max_user_items),
         lines_(folder / "items.jsonl", view_.items, context),
-        session_(options.server, folder, false, context),
+        session_(options.server, folder,
+                 options.export_batch.empty() ? Session::Use::kChat : Session::Use::kBatchFile, context),
         rules_{.language = options.language} {
     find_described_items();
     if (!options.server.dry_run) format_ = session_.format(options.dialect, sampling(), context);
@@ -319,6 +320,8 @@ class Extractor {
                     "settled before; "
                     "{} answers of the file are not about {}",
                     what, totals.valid, totals.wrong, totals.failed, totals.settled, totals.unknown, what));
+    session_.leave_out(totals.refused, format_, context_);
+    job.speak(format_);
     return totals;
   }
 

@@ -22,6 +22,7 @@ struct ServerOptions {
   double tokens_per_minute = 0;
   double timeout_seconds = 600;
   std::int64_t tries = 8;
+  std::vector<std::string> leave_out;
   std::vector<std::string> budget;
   double input_price = 0;
   double output_price = 0;
@@ -57,6 +58,10 @@ struct ServerOptions {
         {"timeout_seconds", &timeout_seconds, "give up waiting for one reply after this long",
          above(0, 86400), Effect::kHow},
         {"tries", &tries, "tries of one request against a failing server", within(1, 100), Effect::kHow},
+        {"leave_out", &leave_out,
+         "fields of a request that the server is not sent, such as seed,temperature; what it refuses by name "
+         "is left out without this",
+         Effect::kHow},
         {"budget", &budget, "ceilings on this run: tokens=2M,cost=5,minutes=30", Effect::kHow},
         {"input_price", &input_price, "price of a million prompt tokens, in your currency", within(0, 1e6),
          Effect::kHow},

@@ -95,13 +95,13 @@ bool mentions(const net::HttpReply& reply, std::string_view word) {
 
 }  // namespace
 
-Probe probe_format(const Server& server, const Sampling& base, const Context& context) {
+Probe probe_format(const Server& server, const Format& start, const Sampling& base, const Context& context) {
   Sampling sampling = base;
   sampling.max_tokens = 200;
   Probe probe;
-  Format format;
+  Format format = start;
   bool found_path = false;
-  net::HttpReply missing;  // the first reply of a server that knows no such path
+  net::HttpReply missing;  // the first reply, if the server knows no such path
   std::string no_model;    // what was wrong with a reply that is none of a language model
   for (const Dialect dialect :
        {Dialect::kOpenAi, Dialect::kVllm, Dialect::kJsonObject, Dialect::kLlama, Dialect::kOllama}) {
@@ -109,13 +109,14 @@ Probe probe_format(const Server& server, const Sampling& base, const Context& co
     for (const bool bounds : {true, false}) {
       format.bounds = bounds;
       net::HttpReply reply = ask(server, format, sampling, context);
-      // Newer models take neither the old name of the limit nor a temperature.
+      // Newer models take neither the old name of the limit nor a temperature; some servers no seed.
       if (reply.status == 400 && mentions(reply, "max_completion_tokens") && !format.max_completion_tokens) {
         format.max_completion_tokens = true;
         reply = ask(server, format, sampling, context);
       }
-      if (reply.status == 400 && mentions(reply, "temperature") && format.temperature) {
-        format.temperature = false;
+      for (std::vector<std::string> refused;
+           !(refused = refused_fields(reply.status, reply.body, format, sampling)).empty();) {
+        for (const std::string& field : refused) format.leave_out(field);
         reply = ask(server, format, sampling, context);
       }
       std::string note = error_message(reply.status, reply.body);
@@ -132,7 +133,7 @@ Probe probe_format(const Server& server, const Sampling& base, const Context& co
         } catch (const Error& error) {
           note = no_model = error.what();
         }
-      if (is_unknown_path(reply) && dialect == Dialect::kOpenAi) missing = reply;
+      if (is_unknown_path(reply) && probe.notes.empty()) missing = reply;
       probe.notes.push_back(format.text() + ": " + note);
       if (reply.status == 200) break;  // taken, not enforced: the bounds are not to blame
     }

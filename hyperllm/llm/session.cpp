@@ -24,14 +24,15 @@ void check_address(const std::string& url) {
                        shown.substr(0, shown.rfind(end)));
 }
 
-void check(const ServerOptions& options) {
+void check(const ServerOptions& options, bool needs_address) {
   check_fields(ServerOptions(options).fields());
   HYPERLLM_CHECK(
       !options.model.empty() || options.dry_run, ErrorCode::kInvalidArgument,
       "option 'model': name the model that is to answer, such as --model gpt-4o-mini, or a GGUF file with "
       "--llm local");
   HYPERLLM_CHECK(
-      options.llm == "local" || !options.base_url.empty() || options.dry_run, ErrorCode::kInvalidArgument,
+      options.llm == "local" || !options.base_url.empty() || options.dry_run || !needs_address,
+      ErrorCode::kInvalidArgument,
       "option 'base_url': name a server, such as http://localhost:8080/v1 (llama-server), "
       "http://localhost:8000/v1 (vLLM), http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1, or "
       "choose --llm local");
@@ -71,9 +72,10 @@ std::string store_path(const ServerOptions& options, const std::filesystem::path
   return options.store.empty() ? (folder / "llm_calls.sqlite").string() : options.store;
 }
 
-Session::Session(const ServerOptions& options, const std::filesystem::path& folder, bool embeddings,
-                 const Context& context) {
-  check(options);
+Session::Session(const ServerOptions& options, const std::filesystem::path& folder, Use use,
+                 const Context& context)
+    : left_out_(options.leave_out) {
+  check(options, use != Use::kBatchFile);
   runner_.pace = {options.concurrency, options.requests_per_minute, options.tokens_per_minute};
   runner_.budget = Budget::parse(options.budget);
   runner_.price = {options.input_price, options.output_price};
@@ -97,7 +99,7 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
   }
   if (options.llm == "local") {
     local_ = std::make_unique<LocalServer>(LocalServerOptions{.model = options.model,
-                                                              .embeddings = embeddings,
+                                                              .embeddings = use == Use::kEmbeddings,
                                                               .pooling = options.local_pooling,
                                                               .parallel = options.concurrency,
                                                               .context = options.local_context,
@@ -108,14 +110,36 @@ Session::Session(const ServerOptions& options, const std::filesystem::path& fold
   }
 }
 
+// A local server has a new port each time; the model's name says enough.
+std::string Session::fact() const {
+  return "format " + (local_ ? "local" : net::shown_url(server_.base_url)) + " " + server_.model;
+}
+
+void Session::leave_out(const std::vector<std::string>& fields, Format& format, const Context& context) {
+  for (const std::string& field : fields) {
+    format.leave_out(field);
+    context.warn("the server refuses '" + field + "': requests leave it out from now on");
+  }
+  if (!fields.empty()) store_->set_fact(fact(), format.text());
+}
+
 Format Session::format(const std::string& wanted, const Sampling& sampling, const Context& context) {
-  if (wanted != "auto") return Format{.dialect = dialect_named(wanted)};
-  // A local server has a new port each time; the model's name says enough.
-  const std::string name =
-      "format " + (local_ ? "local" : net::shown_url(server_.base_url)) + " " + server_.model;
-  if (const std::string known = store_->fact(name); !known.empty()) return Format::parse(known);
+  Format start;
+  const std::string known = store_->fact(fact());
+  if (!known.empty()) start = Format::parse(known);
+  for (const std::string& field : left_out_) start.leave_out(field);
+  if (wanted != "auto") {
+    const Dialect dialect = dialect_named(wanted);
+    if (dialect != start.dialect) start.bounds = true;
+    start.dialect = dialect;
+    return start;
+  }
+  if (!known.empty() || (!local_ && server_.base_url.empty())) return start;
   context.info("asking the server which form of structured output it enforces");
-  const Probe probe = probe_format(server_, sampling, context);
+  const Probe probe = probe_format(server_, start, sampling, context);
+  for (const std::string& field : probe.format.without)
+    if (!start.leaves_out(field))
+      context.warn("the server refuses '" + field + "': requests leave it out from now on");
   if (probe.enforced) {
     context.info("the server enforces JSON schemas (dialect " + dialect_name(probe.format.dialect) + ")");
   } else {
@@ -124,7 +148,7 @@ Format Session::format(const std::string& wanted, const Sampling& sampling, cons
         "the server enforces no JSON schema: replies depend on the prompt alone, expect more repairs");
   }
   // Of a server that said nothing, nothing was learned that another run should know.
-  if (probe.spoke) store_->set_fact(name, probe.format.text());
+  if (probe.spoke) store_->set_fact(fact(), probe.format.text());
   return probe.format;
 }
 

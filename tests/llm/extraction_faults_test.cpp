@@ -203,6 +203,45 @@ TEST_F(Extracting, BatchAnswersAreCountedAndForeignFilesRefused) {
   EXPECT_TRUE(contains(said, "answers.jsonl:2: field 'custom_id'")) << said;
 }
 
+// A batch whose server takes no seed: its answers say so, and the next file has none. No address is needed.
+TEST_F(Extracting, BatchFilesLearnWhatTheServerRefuses) {
+  ExtractionOptions batch;
+  batch.server.model = "fake";
+  batch.export_batch = folder_ / "requests.jsonl";
+  const auto exported = [&](const std::string& field) {
+    std::ifstream in(folder_ / "requests.jsonl");
+    std::vector<bool> has;
+    for (std::string line; std::getline(in, line);) has.push_back(json::parse(line)["body"].contains(field));
+    return has;
+  };
+  extract(folder_, batch, {});
+  EXPECT_EQ(exported("seed"), std::vector<bool>(30, true));
+  std::ifstream in(folder_ / "requests.jsonl");
+  std::ofstream answers(folder_ / "answers.jsonl");
+  for (std::string line; std::getline(in, line);)
+    answers << json{{"custom_id", json::parse(line)["custom_id"]},
+                    {"response",
+                     {{"status_code", 400},
+                      {"body", {{"error", {{"message", "Unsupported parameter: 'seed'"}}}}}}}}
+                   .dump()
+            << "\n";
+  answers.close();
+  batch.import_batch = folder_ / "answers.jsonl";
+  Messages messages;
+  Context context;
+  context.sink = &messages;
+  extract(folder_, batch, context);
+  EXPECT_TRUE(contains(messages.all, "the server refuses 'seed': requests leave it out from now on"))
+      << messages.all;
+  EXPECT_EQ(exported("seed"), std::vector<bool>(30, false));
+  EXPECT_EQ(exported("temperature"), std::vector<bool>(30, true));
+  batch.import_batch.clear();
+  batch.server.leave_out = {"temperature"};
+  extract(folder_, batch, {});
+  EXPECT_EQ(exported("seed"), std::vector<bool>(30, false)) << "remembered";
+  EXPECT_EQ(exported("temperature"), std::vector<bool>(30, false)) << "switched off";
+}
+
 TEST_F(Extracting, AddressesThatCannotWorkAreSaidWithTheRightOne) {
   ExtractionOptions wrong;
   wrong.server.model = "fake";
@@ -274,10 +313,10 @@ TEST_F(Extracting, AuthoritiesAreNamedByOptionOrEnvironment) {
   run.server.base_url = "https://127.0.0.1:1/v1";
   for (const char* name : names) {
     ::setenv(name, file.c_str(), 1);
-    EXPECT_EQ(Session(run.server, folder_, false, {}).server().ca_file, file.string()) << name;
+    EXPECT_EQ(Session(run.server, folder_, Session::Use::kChat, {}).server().ca_file, file.string()) << name;
     ::unsetenv(name);
   }
-  EXPECT_EQ(Session(run.server, folder_, false, {}).server().ca_file, "");
+  EXPECT_EQ(Session(run.server, folder_, Session::Use::kChat, {}).server().ca_file, "");
   for (const auto& [name, value] : before) ::setenv(name.c_str(), value.c_str(), 1);
 }
 

@@ -19,13 +19,14 @@ FakeAnswer refusing(const std::string& word) {
   return {.status = 400, .body = json{{"error", {{"message", "unsupported: " + word}}}}.dump()};
 }
 
-Probe probed(const std::function<FakeAnswer(const json& body, const std::string& path)>& model) {
+Probe probed(const std::function<FakeAnswer(const json& body, const std::string& path)>& model,
+             const Sampling& sampling = {}) {
   FakeServer server(
       [&](const FakeRequest& request) { return model(json::parse(request.body), request.path); });
   Server where;
   where.base_url = server.url() + "/v1";
   where.model = "fake";
-  return probe_format(where, {}, {});
+  return probe_format(where, {}, sampling, {});
 }
 
 // Every server here answers 200 to whatever it does not understand, as real ones do.
@@ -76,6 +77,60 @@ TEST(Probe, LeavesOutBoundsThatTheServerRefuses) {
   }
 }
 
+// Whatever can be left out is, if the refusal names it.
+TEST(Probe, LeavesOutFieldsThatTheServerRefuses) {
+  Sampling sampling;
+  sampling.extra = {{"top_p", 0.9}};
+  for (const int status : {400, 422})
+    for (const std::string field : {"seed", "temperature", "top_p"}) {
+      const Probe probe = probed(
+          [&](const json& body, const std::string&) {
+            FakeAnswer refusal = refusing("Extra inputs are not permitted: '" + field + "'");
+            refusal.status = status;
+            return body.contains(field) ? refusal : obeying();
+          },
+          sampling);
+      EXPECT_TRUE(probe.enforced) << field;
+      EXPECT_EQ(probe.format.without, std::vector<std::string>{field}) << status;
+      EXPECT_EQ(Format::parse(probe.format.text()).without, probe.format.without);
+      EXPECT_TRUE(probe.format.bounds) << field;
+    }
+  // A server that takes neither, and says so one by one.
+  const Probe both = probed([&](const json& body, const std::string&) {
+    return body.contains("seed")          ? refusing("seed")
+           : body.contains("temperature") ? refusing("temperature")
+                                          : obeying();
+  });
+  EXPECT_EQ(both.format.without, (std::vector<std::string>{"seed", "temperature"}));
+  EXPECT_EQ(Format::parse(both.format.text()).without, both.format.without);
+  EXPECT_EQ(Format::parse("openai bounds").without, std::vector<std::string>{"temperature"}) << "of before";
+  EXPECT_TRUE(Format::parse("openai bounds temperature").without.empty()) << "of before";
+}
+
+TEST(Probe, AWordWithinAnotherNamesNoField) {
+  EXPECT_TRUE(refused_fields(400, "unseeded seeds of my_seed", {}, {}).empty());
+  EXPECT_TRUE(refused_fields(500, "seed", {}, {}).empty()) << "a broken server refuses nothing";
+  EXPECT_EQ(refused_fields(422, "body.seed: extra", {}, {}), std::vector<std::string>{"seed"});
+  Format format;
+  format.leave_out("seed");
+  EXPECT_TRUE(refused_fields(400, "seed", format, {}).empty()) << "it was not sent";
+}
+
+// Of a server that refuses every dialect, the first refusal tells why; its other paths are only unknown.
+TEST(Probe, TheFirstRefusalIsReported) {
+  try {
+    probed([](const json& body, const std::string& path) {
+      if (path != "/v1/chat/completions" || !body.contains("response_format"))
+        return FakeAnswer{.status = 404, .body = "{}"};
+      return refusing("tokens per request");
+    });
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("unsupported: tokens per request"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Probe, RefusedKeysAndUnknownModelsAreNamed) {
   for (const int status : {401, 404}) try {
       probed([&](const json&, const std::string&) { return FakeAnswer{.status = status, .body = "{}"}; });
@@ -99,7 +154,7 @@ TEST(Probe, StopsAtOnce) {
     where.base_url = server.url() + "/v1";
     where.model = "fake";
     try {
-      probe_format(where, {}, {.stop = stop.get_token()});
+      probe_format(where, {}, {}, {.stop = stop.get_token()});
       ADD_FAILURE() << status;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kInterrupted) << error.what();
