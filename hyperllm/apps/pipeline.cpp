@@ -100,13 +100,15 @@ class Planner {
     if (recipe_.extract) add("extract", "extract", {{"dataset", dataset}}, {&*recipe_.extract});
     for (const RecipeTable& embed : recipe_.embed) add("embed", "embed", {{"dataset", dataset}}, {&embed});
     for (const Run& run : runs_of(recipe_)) {
+      names_.insert(run.name);
       if (run.seeds.empty()) add_run(run, run.name, {});
       for (const std::int64_t seed : run.seeds)
         add_run(run, run.name + "/seed-" + std::to_string(seed), {{"seed", std::to_string(seed)}});
     }
     only_.check_all_used();
     refuse_what_no_run_uses();
-    if (!folders_.empty()) add("report", "report", {{"runs", folders_}}, {});
+    if (!folders_.empty()) add_report();
+    check_needs();
     return std::move(steps_);
   }
 
@@ -138,7 +140,7 @@ class Planner {
     for (const auto& [name, text] : layout) assign_field(find_field(fields, name, stage), text);
     for (std::size_t i = 0; i + 1 < tables.size(); ++i)
       if (tables[i]) leave_out(without_seeds(*tables[i]), tables.back(), fields);
-    check_owners_of(step.title, fields);
+    check_call(step.title, fields, *step.call);
     const std::filesystem::path manifest = step.call->manifest();
     HYPERLLM_CHECK(manifest.empty() || manifests_.insert(manifest).second, ErrorCode::kInvalidArgument,
                    twice(step.title, manifest.parent_path()));
@@ -148,6 +150,29 @@ class Planner {
   static std::string twice(const std::string& title, const std::filesystem::path& folder) {
     return "the recipe asks for '" + title + "' twice, with results in " + folder.string() +
            ". Give each [[embed]] a name of its own, and each seed once.";
+  }
+
+  // Its baseline may be the name of a run.
+  void add_report() {
+    RecipeTable table = recipe_.report ? *recipe_.report : RecipeTable{"report", {}};
+    for (auto& [key, value] : table.values)
+      if (key == "baseline" && names_.contains(value.text))
+        value.text = run_folder(recipe_, value.text).string();
+    add("report", "report", {{"runs", folders_}}, {&table});
+  }
+
+  // What a stage needs is there, or an earlier one makes it.
+  void check_needs() const {
+    std::set<std::filesystem::path> made;
+    for (const Step& step : steps_) {
+      for (const Need& need : step.call->needs())
+        HYPERLLM_CHECK(made.contains(need.file.lexically_normal()) || std::filesystem::exists(need.file),
+                       ErrorCode::kInvalidArgument,
+                       step.title + ": needs " + need.file.string() +
+                           ", which is not there, and no earlier stage of the recipe makes it. " +
+                           need.remedy);
+      for (const std::filesystem::path& file : step.call->makes()) made.insert(file.lexically_normal());
+    }
   }
 
   static RecipeTable without_seeds(RecipeTable table) {
@@ -181,9 +206,10 @@ class Planner {
   }
 
   // Before any work, not when the step's turn has come.
-  static void check_owners_of(const std::string& title, const FieldList& fields) {
+  static void check_call(const std::string& title, const FieldList& fields, StageCall& call) {
     try {
       check_owners(fields);
+      call.check();
     } catch (const Error& error) {
       throw Error(error.code(), title + ": " + error.what());
     }
@@ -202,6 +228,7 @@ class Planner {
   std::vector<Step> steps_;
   std::set<std::filesystem::path> manifests_;
   std::string folders_;
+  std::set<std::string> names_;  // of runs
   struct Shared {
     std::string kind, owner, where;
     bool unused = true;

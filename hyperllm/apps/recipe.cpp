@@ -16,7 +16,7 @@ using Kind = RecipeValue::Kind;
 
 const std::vector<std::string> kTopLevel = {"name",    "output",   "dataset", "threads", "seeds",
                                             "prepare", "extract",  "embed",   "train",   "evaluate",
-                                            "models",  "variants", "runs"};
+                                            "models",  "variants", "runs",    "report"};
 
 // The tables of a section such as [runs.NAME]; null for any other section.
 std::vector<RecipeTable>* tables_of(Recipe& recipe, std::string_view section) {
@@ -177,6 +177,8 @@ class Reader {
       recipe.train = table(key, node);
     } else if (key == "evaluate") {
       recipe.evaluate = table(key, node);
+    } else if (key == "report") {
+      recipe.report = table(key, node);
     } else if (key == "embed" && node.is_array()) {
       for (const toml::node& entry : *node.as_array()) recipe.embed.push_back(table(key, entry));
     } else if (key == "embed") {
@@ -306,6 +308,8 @@ void override_one(Recipe& recipe, const std::string& text) {
     into(recipe.train);
   } else if (section == "evaluate") {
     into(recipe.evaluate);
+  } else if (section == "report") {
+    into(recipe.report);
   } else if (section == "embed") {
     if (recipe.embed.empty()) recipe.embed.push_back({"embed", {}});
     for (RecipeTable& table : recipe.embed) set_in(table, key, value);

@@ -34,7 +34,7 @@ struct Recipe {
   std::int64_t threads = 0;         // 0: all cores
   std::vector<std::int64_t> seeds;  // every run once for each, as RUN/seed-N; empty: once, with its own seed
   // A stage runs if the recipe has its table, an empty one included.
-  std::optional<RecipeTable> prepare, extract, train, evaluate;
+  std::optional<RecipeTable> prepare, extract, train, evaluate, report;
   std::vector<RecipeTable> embed;  // [embed] or several [[embed]]
   std::vector<RecipeTable> runs;   // [runs.NAME], in the file's order
   // [models.NAME] and [variants.NAME]: a run MODEL-VARIANT for each pair.

@@ -15,6 +15,12 @@ namespace hyperllm::apps {
 
 using Files = std::vector<std::filesystem::path>;
 
+// A file without which a stage cannot run, and what to do where nobody makes it.
+struct Need {
+  std::filesystem::path file;
+  std::string remedy;
+};
+
 // One call of a stage: its options, and what follows from them.
 class StageCall {
  public:
@@ -23,6 +29,11 @@ class StageCall {
   virtual FieldList fields() = 0;
   // Where the manifest goes; empty for a stage that only answers a question.
   virtual std::filesystem::path manifest() const = 0;
+  // For recipes, which are checked whole before any work. Throws kInvalidArgument for options that cannot
+  // work; what must be there when it runs; and some of what will be there afterwards.
+  virtual void check() {}
+  virtual std::vector<Need> needs() const { return {}; }
+  virtual Files makes() const { return {}; }
   // What it will read (only files that exist) and what it has written.
   virtual Files inputs() const = 0;
   virtual Files outputs() const = 0;

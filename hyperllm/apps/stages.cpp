@@ -7,6 +7,7 @@
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/llm/call_store.h"
+#include "hyperllm/llm/session.h"
 #include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/stages/bench/run.h"
 #include "hyperllm/stages/embed/run.h"
@@ -86,6 +87,13 @@ fs::path if_there(const fs::path& dataset, const fs::path& folder) {
 
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
  public:
+  // Folders as the authors released them hold tags.
+  Files makes() const override {
+    const bool released =
+        options_.format == "hyperllm" ||
+        (options_.format == "auto" && options_.input.size() == 1 && fs::is_directory(options_.input[0]));
+    return released ? Files{options_.output / "tags.tsv"} : Files();
+  }
   fs::path manifest() const override { return options_.output / "prepare.manifest.json"; }
   fs::path writes_to() const override { return options_.output; }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
@@ -108,6 +116,14 @@ class Prepare : public CallOf<stages::prepare::PrepareOptions> {
 
 class Extract : public CallOf<stages::extract::ExtractOptions> {
  public:
+  void check() override {
+    if (options_.extractor == "llm" && !options_.only_tells())
+      llm::check(options_.llm.server, options_.llm.export_batch.empty());
+  }
+  Files makes() const override {
+    if (options_.only_tells() || !options_.llm.export_batch.empty()) return {};
+    return {options_.dataset / "tags.tsv", options_.dataset / "item_summaries.jsonl"};
+  }
   fs::path manifest() const override {
     return told_ || options_.only_tells() ? fs::path() : options_.dataset / "extract.manifest.json";
   }
@@ -158,6 +174,16 @@ class Tags : public QuestionOf<stages::tags::TagsOptions> {
 
 class Embed : public CallOf<stages::embed::EmbedOptions> {
  public:
+  void check() override { stages::embed::check(options_); }
+  std::vector<Need> needs() const override {
+    if (options_.encoder != "npy")
+      return {{options_.dataset / "item_summaries.jsonl", "Add [extract] to the recipe."}};
+    std::vector<Need> files;
+    for (const fs::path& file : {options_.items_npy, options_.users_npy})
+      if (!file.empty()) files.push_back({file, "Check 'items_npy' and 'users_npy'."});
+    return files;
+  }
+  Files makes() const override { return {folder() / "users.npy"}; }
   fs::path manifest() const override {
     return options_.openai.server.dry_run ? fs::path() : folder() / "embed.manifest.json";
   }
@@ -195,6 +221,19 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
 
 class Train : public CallOf<stages::train::TrainOptions> {
  public:
+  void check() override { options_.validate(); }
+  std::vector<Need> needs() const override {
+    std::vector<Need> files;
+    if (options_.needs_tags())
+      files.push_back({options_.dataset / "tags.tsv",
+                       "Add [extract] to the recipe, or choose a variant without tags (base, semantic)."});
+    if (const fs::path folder = options_.embeddings_folder(); !folder.empty())
+      files.push_back({folder / "users.npy",
+                       "Add an [[embed]] of that name to the recipe, or name another in 'embeddings' or "
+                       "'init_embeddings'."});
+    return files;
+  }
+  Files makes() const override { return {options_.output / "phase1" / "users.npy"}; }
   fs::path manifest() const override { return options_.output / "manifest.json"; }
   fs::path writes_to() const override { return if_there(options_.dataset, options_.output); }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
@@ -223,6 +262,7 @@ class Train : public CallOf<stages::train::TrainOptions> {
 
 class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
  public:
+  void check() override { stages::evaluate::check(options_); }
   fs::path manifest() const override {
     return options_.run / ("evaluate." + options_.split + ".manifest.json");
   }

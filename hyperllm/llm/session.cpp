@@ -24,21 +24,6 @@ void check_address(const std::string& url) {
                        shown.substr(0, shown.rfind(end)));
 }
 
-void check(const ServerOptions& options, bool needs_address) {
-  check_fields(ServerOptions(options).fields());
-  HYPERLLM_CHECK(
-      !options.model.empty() || options.dry_run, ErrorCode::kInvalidArgument,
-      "option 'model': name the model that is to answer, such as --model gpt-4o-mini, or a GGUF file with "
-      "--llm local");
-  HYPERLLM_CHECK(
-      options.llm == "local" || !options.base_url.empty() || options.dry_run || !needs_address,
-      ErrorCode::kInvalidArgument,
-      "option 'base_url': name a server, such as http://localhost:8080/v1 (llama-server), "
-      "http://localhost:8000/v1 (vLLM), http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1, or "
-      "choose --llm local");
-  if (options.llm != "local" && !options.base_url.empty()) check_address(options.base_url);
-}
-
 // Files with keys end in a line end. One inside would end the header and begin another.
 std::string key_from(const std::string& variable) {
   const char* value = std::getenv(variable.c_str());
@@ -67,6 +52,21 @@ std::string authorities(const ServerOptions& options) {
 }
 
 }  // namespace
+
+void check(const ServerOptions& options, bool needs_address) {
+  check_fields(ServerOptions(options).fields());
+  HYPERLLM_CHECK(
+      !options.model.empty() || options.dry_run, ErrorCode::kInvalidArgument,
+      "option 'model': name the model that is to answer, such as --model gpt-4o-mini, or a GGUF file with "
+      "--llm local");
+  HYPERLLM_CHECK(
+      options.llm == "local" || !options.base_url.empty() || options.dry_run || !needs_address,
+      ErrorCode::kInvalidArgument,
+      "option 'base_url': name a server, such as http://localhost:8080/v1 (llama-server), "
+      "http://localhost:8000/v1 (vLLM), http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1, or "
+      "choose --llm local");
+  if (options.llm != "local" && !options.base_url.empty()) check_address(options.base_url);
+}
 
 std::string store_path(const ServerOptions& options, const std::filesystem::path& folder) {
   return options.store.empty() ? (folder / "llm_calls.sqlite").string() : options.store;

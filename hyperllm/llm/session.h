@@ -41,6 +41,9 @@ class Session {
   RunnerOptions runner_;
 };
 
+// Throws kInvalidArgument for options that cannot work; needs_address: unless llm is local.
+void check(const ServerOptions& options, bool needs_address);
+
 // Where the store of a dataset is.
 std::string store_path(const ServerOptions& options, const std::filesystem::path& folder);
 

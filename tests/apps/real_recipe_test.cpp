@@ -102,6 +102,57 @@ TEST_F(RealRecipe, DamagedAndMissingFilesAreMadeAgain) {
   EXPECT_FALSE(fs::exists(out("runs/a/checkpoint.safetensors"))) << "a run that has ended needs none";
 }
 
+// Whatever can be known of a later section is told before the first stage works.
+TEST_F(RealRecipe, IsCheckedWholeBeforeAnyWork) {
+  const struct {
+    Names overrides;
+    std::vector<std::string_view> words;
+  } mistakes[] = {
+      {{"runs.popular.model=poplar"}, {"train popular: unknown model 'poplar'", "did you mean 'popular'?"}},
+      {{"runs.b.max_radius=-1"}, {"'max_radius'", "0 to 100"}},
+      {{"evaluate.metrics=recall,nwcg"}, {"evaluate a: ", "nwcg"}},
+      {{"evaluate.ks=0"}, {"'ks'", "1 to 1000000"}},
+      {{"evaluate.split=valid", "evaluate.mask=train+valid"}, {"evaluate a: option 'mask'", "use train"}},
+      {{"embed.name=a/b"}, {"embed: option 'name'"}},
+      {{"embed.encoder=openai"}, {"embed: option 'model'"}},
+      {{"extract.extractor=llm"}, {"extract: option 'model'"}},
+      {{"extract.extractor=llm", "extract.model=m"}, {"extract: option 'base_url'"}},
+      {{"embed.encoder=npy", "embed.items_npy=/nowhere.npy"}, {"embed: needs /nowhere.npy"}},
+      {{"runs.a.embeddings=lsi"}, {"train a: needs", "embeddings/lsi/users.npy", "Add an [[embed]]"}},
+      {{"runs.b.init_embeddings=runs/z/phase1"}, {"train b: needs runs/z/phase1/users.npy"}},
+      {{"runs.a.variant=without_meta", "runs.a.init_embeddings=x"}, {"train a: ", "no phase 1 to replace"}},
+      {{"report.format=pdf"}, {"'format'", "markdown"}},
+  };
+  for (const auto& mistake : mistakes)
+    for (const std::string_view word : mistake.words)
+      hyperllm::test::expect_error(ErrorCode::kInvalidArgument, {word}, [&] { run(mistake.overrides); });
+  EXPECT_FALSE(fs::exists(out("data")));
+}
+
+TEST_F(RealRecipe, TagsThatNobodyMakesAreMissedBeforeAnyWork) {
+  const std::string text = read_file(folder_ / "r.toml");
+  std::string without = text;
+  without.erase(without.find("[extract]"), without.find("[train]") - without.find("[extract]"));
+  put("r.toml", without);
+  hyperllm::test::expect_error(ErrorCode::kInvalidArgument,
+                               {"train a: needs", "tags.tsv", "Add [extract] to the recipe"},
+                               [&] { run({"runs.a.variant=structural"}); });
+  EXPECT_FALSE(fs::exists(out("data")));
+}
+
+TEST_F(RealRecipe, TheReportIsPartOfIt) {
+  run();
+  const auto table = [&](const Names& overrides) {
+    std::ostringstream said;
+    run_recipe(load_recipe(folder_ / "r.toml", overrides), {}, all_stages(), {}, said);
+    return said.str();
+  };
+  EXPECT_NE(table({"report.format=markdown"}).find("| popular |"), std::string::npos);
+  const std::string file = (folder_ / "table.md").string();
+  EXPECT_EQ(table({"report.output=" + file, "report.baseline=popular"}).find("popular"), std::string::npos);
+  EXPECT_NE(read_file(file).find("popular"), std::string::npos);
+}
+
 TEST_F(RealRecipe, OptionsThatAskForAnActionAct) {
   run();
   EXPECT_EQ(run({"extract.retry_failed=true"}), (Names{"extract"}));

@@ -10,6 +10,7 @@
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/texts.h"
+#include "hyperllm/llm/session.h"
 #include "hyperllm/text/lsa.h"
 
 namespace hyperllm::stages::embed {
@@ -20,19 +21,6 @@ namespace fs = std::filesystem;
 struct Embeddings {
   artifact::Matrix users, items;
 };
-
-void check(EmbedOptions options) {
-  check_fields(options.fields());
-  const auto require = [](bool holds, const char* message) {
-    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, message);
-  };
-  require(!options.dataset.empty(), "option 'dataset': give the dataset folder");
-  require(
-      options.name.find_first_of("/\\") == std::string::npos && options.name != "." && options.name != "..",
-      "option 'name': expected the name of one folder, without / or \\");
-  require(options.encoder != "npy" || !options.items_npy.empty(),
-          "option 'items_npy': encoder npy needs a matrix with one row per item");
-}
 
 std::vector<std::string> load_summaries(const fs::path& file, const std::vector<std::string>& ids) {
   if (!fs::exists(file))
@@ -155,6 +143,20 @@ void report(const EmbedResult& result, const Embeddings& embeddings, const Conte
 }
 
 }  // namespace
+
+void check(EmbedOptions options) {
+  check_fields(options.fields());
+  const auto require = [](bool holds, const char* message) {
+    HYPERLLM_CHECK(holds, ErrorCode::kInvalidArgument, message);
+  };
+  require(!options.dataset.empty(), "option 'dataset': give the dataset folder");
+  require(
+      options.name.find_first_of("/\\") == std::string::npos && options.name != "." && options.name != "..",
+      "option 'name': expected the name of one folder, without / or \\");
+  require(options.encoder != "npy" || !options.items_npy.empty(),
+          "option 'items_npy': encoder npy needs a matrix with one row per item");
+  if (options.encoder == "openai") llm::check(options.openai.server, true);
+}
 
 EmbedResult run(const EmbedOptions& options, const Context& context) {
   check(options);

@@ -31,6 +31,9 @@ struct EmbedResult {
 //   npy: checks rows, equal dimensions and finite values, then copies as float32 without rescaling. Without
 //        users_npy a user is the mean of the training items' unit vectors, scaled to unit length.
 // Throws kIo, kInvalidArgument, kInvalidData, kInterrupted.
+// Throws kInvalidArgument for options that cannot work, whatever the dataset.
+void check(EmbedOptions options);
+
 EmbedResult run(const EmbedOptions& options, const Context& context);
 
 }  // namespace hyperllm::stages::embed

@@ -17,14 +17,6 @@ constexpr std::size_t kUsersAtOnce = 4096;
 
 using Masks = std::vector<const data::Csr*>;
 
-void check_options(EvaluateOptions options) {
-  check_fields(options.fields());
-  HYPERLLM_CHECK(options.mask == "train" || options.split == "test", ErrorCode::kInvalidArgument,
-                 "option 'mask': train+valid hides the very items that split valid looks for; use train");
-  // The metrics' and Ks' own checks, before any work.
-  metrics::evaluate_ranking({}, {}, 1, {}, options.metrics, options.ks);
-}
-
 std::vector<std::int32_t> users_with_items(const data::Csr& relevant) {
   std::vector<std::int32_t> users;
   for (std::int64_t user = 0; user < relevant.rows; ++user)
@@ -62,8 +54,16 @@ EvaluateResult make_result(const EvaluateOptions& options, const data::Dataset& 
 
 }  // namespace
 
+void check(EvaluateOptions options) {
+  check_fields(options.fields());
+  HYPERLLM_CHECK(options.mask == "train" || options.split == "test", ErrorCode::kInvalidArgument,
+                 "option 'mask': train+valid hides the very items that split valid looks for; use train");
+  // The metrics' and Ks' own checks, before any work.
+  metrics::evaluate_ranking({}, {}, 1, {}, options.metrics, options.ks);
+}
+
 EvaluateResult run(const EvaluateOptions& options, const Context& context) {
-  check_options(options);
+  check(options);
   const data::Dataset dataset = data::load_dataset(options.dataset);
   const data::Csr train = dataset.train_csr(), valid = dataset.valid_csr();
   const data::Csr relevant = options.split == "test" ? dataset.test_csr() : valid;

@@ -15,6 +15,9 @@ struct EvaluateResult {
 // Writes RUN/per_user.SPLIT.tsv, then RUN/evaluation.SPLIT.json, each atomically. Same model and options,
 // same bytes, for any number of threads. Throws kInvalidArgument (options), kInvalidData (dataset, model, a
 // split without interactions), kIo, kNonFinite (a NaN score, naming the user), kInterrupted.
+// Throws kInvalidArgument for options that cannot work, whatever the model.
+void check(EvaluateOptions options);
+
 EvaluateResult run(const EvaluateOptions& options, const Context& context);
 
 }  // namespace hyperllm::stages::evaluate

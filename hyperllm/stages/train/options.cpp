@@ -104,6 +104,10 @@ std::string TrainOptions::objective_name() const {
   return models::objective_for(*models.take<models::Model>(model), objective);
 }
 
+bool TrainOptions::needs_tags() const {
+  return has_epochs(*this) && method_of(*this)->needs(embeddings).tags;
+}
+
 fs::path TrainOptions::embeddings_folder() const {
   if (!has_epochs(*this)) return {};
   const fs::path name = method_of(*this)->needs(embeddings).embeddings;

@@ -58,6 +58,7 @@ struct TrainOptions {
 
   // The objective's name, with "auto" resolved.
   std::string objective_name() const;
+  bool needs_tags() const;
   // The folder of the embeddings that training reads; empty if it reads none.
   std::filesystem::path embeddings_folder() const;
 };
