@@ -86,8 +86,11 @@ fs::path if_there(const fs::path& dataset, const fs::path& folder) {
 
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
  public:
-  fs::path manifest() const override { return options_.output / "prepare.manifest.json"; }
-  fs::path writes_to() const override { return options_.output; }
+  fs::path manifest() const override {
+    return options_.dry_run ? fs::path() : options_.output / "prepare.manifest.json";
+  }
+  fs::path writes_to() const override { return options_.dry_run ? fs::path() : options_.output; }
+  std::vector<std::string> notes() const override { return result_.imports; }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   // Without the tags of sources that have some: `extract` may replace them.
   Files outputs() const override {
@@ -98,7 +101,10 @@ class Prepare : public CallOf<stages::prepare::PrepareOptions> {
   void run(const Context& context, std::ostream& out) override {
     result_ = stages::prepare::run(options_, context);
     ran_ = true;
-    out << stages::prepare::format_statistics(result_.statistics);
+    if (options_.dry_run)
+      out << result_.shown;
+    else
+      out << stages::prepare::format_statistics(result_.statistics);
   }
 
  private:
