@@ -191,6 +191,10 @@ void read_amazon(const fs::path& path, Edition edition, const CsvColumns& column
   ReviewReader(path, columns, context, raw).read();
 }
 
+void read_amazon(const fs::path& path, Edition edition, const Context& context, RawInteractions& raw) {
+  read_amazon(path, edition, CsvColumns(), context, raw);
+}
+
 Importer amazon_importer() {
   Importer importer{"amazon", column_options(), nullptr, nullptr, nullptr};
   importer.options.push_back("edition");

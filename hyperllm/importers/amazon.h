@@ -19,6 +19,8 @@ enum class Edition { kAuto, k2014, k2018, k2023 };
 // numbers (ten capitals and digits). Where `columns` names any, reviews are read by those. Throws kIo; kInvalidData (file, line, field, remedy).
 void read_amazon(const std::filesystem::path& path, Edition edition, const CsvColumns& columns,
                  const Context& context, RawInteractions& raw);
+void read_amazon(const std::filesystem::path& path, Edition edition, const Context& context,
+                 RawInteractions& raw);
 
 // Reads texts of wanted items from metadata: JSON lines, in 2014 Python literals. Title, brand (2023: store),
 // categories (a flat list is one path; without any, the main category), description; "features", "price" and

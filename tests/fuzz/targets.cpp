@@ -8,6 +8,7 @@
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/importers/amazon.h"
 #include "hyperllm/importers/csv.h"
+#include "hyperllm/importers/jsonl.h"
 #include "hyperllm/importers/movielens.h"
 #include "hyperllm/importers/python_literal.h"
 #include "hyperllm/importers/recbole.h"
