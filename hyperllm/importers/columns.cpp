@@ -308,7 +308,7 @@ class Finder {
           item = c;
       }
     if (user < 0) user = 0;
-    if (item < 0) item = 1;
+    if (item < 0) return "";
     const auto text = [](int column) {
       return column < 0 ? std::string("none") : std::to_string(column + 1);
     };
@@ -320,7 +320,10 @@ class Finder {
     throw error("",
                 "there is no header, and column " + std::to_string(column + 1) + " holds " + what + ": " +
                     joined(first_),
-                "Say which column is what, for example " + options() + ".");
+                options().empty()
+                    ? "None looks like an item; check the separator, or name the columns with user_column "
+                      "and item_column."
+                    : "Say which column is what, for example " + options() + ".");
   }
 
   void find_forms() {

@@ -57,6 +57,12 @@ std::string mended(std::string_view text, std::int64_t& replaced) {
 
 // What nlohmann says, without its own numbers: "at byte 17: invalid literal".
 std::string reason_of(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t");
+  const std::string_view start = first == line.npos ? line : line.substr(first);
+  if (start == "{" || start == "[" || start.starts_with("[{") || start.starts_with("[ {"))
+    return "not a JSON object but the start of one document over many lines, which jq -c '.[]' FILE > "
+           "FILE.jsonl (or "
+           "jq -c . for objects) makes lines of";
   if (nests_too_deep(line)) return json_problem(line);
   if (!data::is_utf8(line)) return "not a JSON object: it is not UTF-8; give the file's encoding";
   try {

@@ -143,6 +143,18 @@ void take_categories(const json& object, const std::string& separator, ItemText&
   }
 }
 
+// A name where the object has no "title", as in tables.
+void take_title(ItemText& item) {
+  if (!item.title.empty()) return;
+  for (auto field = item.other.begin(); field != item.other.end(); ++field) {
+    const std::string& name = field->first;
+    if (name != "name" && !name.ends_with("_title") && !name.ends_with("_name")) continue;
+    item.title = field->second;
+    item.other.erase(field);
+    return;
+  }
+}
+
 }  // namespace
 
 bool looks_like_json(const fs::path& path, const std::string& encoding) {
@@ -192,6 +204,7 @@ void read_items_jsonl(const fs::path& path, const CsvColumns& columns, const Con
     if (!items.wants(item.id)) continue;
     items.replaced(parsed.replaced, lines.line_number());
     take_categories(parsed.value, columns.list_separator, item);
+    take_title(item);
     items.put(std::move(item));
   }
 }

@@ -21,7 +21,6 @@ constexpr std::pair<const char*, Part> kSplit[] = {
 
 CsvColumns atomic(const CsvColumns& columns) {
   CsvColumns result = columns;
-  if (result.separator.empty()) result.separator = "\t";
   if (result.header == Header::kAuto) result.header = Header::kYes;
   if (result.quote.empty()) result.quotes = false;
   result.format = "recbole";
@@ -89,10 +88,7 @@ void read_recbole(const fs::path& path, const Context& context, RawInteractions&
 
 void read_recbole_items(const fs::path& path, const CsvColumns& columns, const Context& context,
                         ItemCollector& items) {
-  TableFormat format;
-  if (!columns.separator.empty()) format.separator = columns.separator;
-  format.encoding = columns.encoding;
-  TableReader table(path, format);
+  TableReader table(path, table_format(path, atomic(columns)));
   constexpr const char* kRemedy =
       "The first line must be like item_id:token<tab>title:token_seq; name another column with item_column.";
   if (!table.next()) throw data_error(path.string(), 0, "", "the file is empty", kRemedy);

@@ -1,7 +1,6 @@
 #include "hyperllm/importers/records.h"
 
 #include <cmath>
-#include <exception>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/numbers.h"
@@ -36,23 +35,19 @@ class Reader {
  private:
   // False at the end.
   bool next_row() {
-    bool more = true;
     const std::int64_t before = records_.lines().line_number();
-    bad_.row([&] {
-      try {
-        more = records_.next();
-      } catch (const Error&) {
-        // Nothing was read, or all that follows belongs to an open quote: that is no matter of one row.
-        const std::int64_t now = records_.lines().line_number();
-        if (columns_.bad_rows.skip && (now == before || now > records_.line()))
-          fatal_ = std::current_exception();
-        ++report_.rows;
-        throw;
-      }
-      if (more) row();
-    });
-    if (fatal_) std::rethrow_exception(fatal_);
-    return more;
+    try {
+      if (!records_.next()) return false;
+    } catch (const Error& error) {
+      // Nothing was read, or all that follows belongs to an open quote: that is no matter of one row.
+      const std::int64_t now = records_.lines().line_number();
+      if (now == before || now > records_.line()) throw;
+      ++report_.rows;
+      bad_.bad(error);
+      return true;
+    }
+    bad_.row([&] { row(); });
+    return true;
   }
 
   void row() {
@@ -141,7 +136,6 @@ class Reader {
   RawInteractions& raw_;
   FileReport& report_;
   BadRows bad_;
-  std::exception_ptr fatal_;
 };
 
 }  // namespace

@@ -50,6 +50,7 @@ std::string reason_of(const std::string& message) {
   }
   if (const std::size_t is = text.find("' is "); text.starts_with('\'') && is != text.npos)
     text = text.substr(is + 5);
+  if (const std::size_t byte = text.find(": at byte "); byte != text.npos) text.resize(byte);
   if (const std::size_t end = text.find(". "); end != text.npos) text = text.substr(0, end);
   return field + text;
 }
@@ -115,7 +116,7 @@ void BadRows::leave_out(const std::string& reason, const std::string& message) {
   if (rows.count++ == 0) rows.first = message;
 }
 
-void BadRows::note(const Error& error) {
+void BadRows::bad(const Error& error) {
   if (error.code() != ErrorCode::kInvalidData) throw error;
   const std::string message = error.what();
   if (!rule_.skip)

@@ -66,15 +66,16 @@ class BadRows {
     try {
       read();
     } catch (const Error& error) {
-      note(error);
+      bad(error);
     }
   }
+  // One bad row, as row() counts it.
+  void bad(const Error& error);
   void leave_out(const std::string& reason, const std::string& message);
   // At the end of the file. Throws kInvalidData if too many rows were bad.
   void check() const;
 
  private:
-  void note(const Error& error);
   const BadRowRule& rule_;
   FileReport& report_;
   std::int64_t bad_ = 0;

@@ -139,6 +139,8 @@ TEST_F(ImportCase, RecBoleWithOtherNames) {
       "float\n1\ta\t1600018037000\t1\n1\tb\t1600018037000\t0\n");
   EXPECT_EQ(read(options("t.inter")), (Rows{{"1", "a", 1, 1600018037}}));
   EXPECT_TRUE(warned("1 rows left out: label = 0"));
+  put("k.inter", "user_id:token,item_id:token\n1,a\n");
+  EXPECT_EQ(read(options("k.inter")), (Rows{{"1", "a", 1, 0}}));
   put("p/x.inter", "user_id:token\titem_id:token\n1\ta\n1\tb\n");
   put("p/._x.inter", std::string("\0\5\26\7", 4));
   put("p/x.item", "product_id:token\ttitle:token_seq\tcategories:token_seq\na\tA \"6\"\tBars, Fast Food\n");

@@ -50,6 +50,25 @@ TEST_F(ImportCase, PackedFilesAreReadInPlace) {
   EXPECT_EQ(result_.inputs, (std::vector<std::filesystem::path>{folder_ / "l.zip"}));
 }
 
+// What Python's bz2 and lzma make of kHead and the row u,x,4,7.
+TEST_F(ImportCase, Bzip2AndXz) {
+  const std::string bzip2(
+      "\102\132\150\071\061\101\131\046\123\131\132\321\152\062\000\000\020\331\200\000\020\000\004\004\200"
+      "\042\243\136\100\040\000\061\114\000\023\102\046\032\106\101\352\134\021\315\331\244\041\114\227\101"
+      "\342\126\136\051\264\042\112\067\305\334\221\116\024\044\026\264\132\214\200",
+      69);
+  const std::string xz(
+      "\375\067\172\130\132\000\000\004\346\326\264\106\002\000\041\001\026\000\000\000\164\057\345\243\001"
+      "\000\042\165\163\145\162\054\151\164\145\155\054\162\141\164\151\156\147\054\164\151\155\145\163\164"
+      "\141\155\160\012\165\054\170\054\064\054\067\012\000\000\235\263\213\170\243\211\046\022\000\001\073"
+      "\043\141\053\123\276\037\266\363\175\001\000\000\000\000\004\131\132",
+      92);
+  EXPECT_EQ(read(bzip2), (Rows{{"u", "x", 4, 7}}));
+  EXPECT_EQ(read(xz), (Rows{{"u", "x", 4, 7}}));
+  refuse({"bzip2", "truncated"}, bzip2.substr(0, bzip2.size() - 6));
+  refuse({"xz", "truncated"}, xz.substr(0, xz.size() - 6));
+}
+
 TEST_F(ImportCase, WhatIsNoTextIsNamed) {
   refuse({"web page"}, "<!DOCTYPE html>\n<html></html>\n");
   refuse({"web page"}, "  <html><body>404</body></html>\n");
