@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,16 +32,18 @@ constexpr const char* kPython =
     "with c.CSVWriter(sys.stdout.buffer, f.schema_arrow) as w:\n"
     "    for b in f.iter_batches(): w.write_batch(b)\n";
 
-// A child process whose output is read; what it complains of goes to the same place as ours.
+// A child process whose output is read; what it complains of is kept for the error.
 class Child : public ByteSource {
  public:
   Child(const std::vector<std::string>& command, std::int64_t size) : size_(size), name_(command[0]) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw Error(ErrorCode::kIo, "cannot open a pipe.");
     out_ = ends[0];
+    complaints_ = ::memfd_create("complaints", MFD_CLOEXEC);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    if (complaints_ >= 0) posix_spawn_file_actions_adddup2(&actions, complaints_, STDERR_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -52,6 +55,7 @@ class Child : public ByteSource {
   ~Child() override {
     ::close(out_);
     if (started_) wait();
+    if (complaints_ >= 0) ::close(complaints_);
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -66,13 +70,21 @@ class Child : public ByteSource {
       return static_cast<std::size_t>(count);
     }
     if (started_ && wait() != 0)
-      throw BytesProblem{name_ + " cannot read this Parquet file", "Its own message says why."};
+      throw BytesProblem{name_ + " cannot read this Parquet file: " + last_complaint(),
+                         "Check it with that program."};
     return 0;
   }
   std::int64_t done() const override { return any_ ? size_ : 0; }
   bool succeeds() { return started_ && wait() == 0; }
 
  private:
+  std::string last_complaint() const {
+    std::string text(1 << 12, '\0');
+    const ssize_t count = ::pread(complaints_, text.data(), text.size(), 0);
+    text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    while (text.ends_with('\n')) text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+  }
   int wait() {
     int status = 0;
     while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
@@ -82,7 +94,7 @@ class Child : public ByteSource {
   }
   std::int64_t size_;
   std::string name_;
-  int out_ = -1;
+  int out_ = -1, complaints_ = -1;
   pid_t child_ = 0;
   bool started_ = false, any_ = false;
 };

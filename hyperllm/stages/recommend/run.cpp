@@ -39,7 +39,7 @@ std::vector<std::string> wanted_users(const RecommendOptions& options) {
 std::string comma_advice(const data::Dataset& dataset) {
   const bool commas = std::any_of(dataset.users.begin(), dataset.users.end(),
                                   [](const std::string& id) { return id.find(',') != id.npos; });
-  return commas ? " Write a comma inside of an id as \\, or give the ids a line each with users_file." : "";
+  return commas ? ". Write a comma inside of an id as \\, or give the ids a line each with users_file." : "";
 }
 
 std::vector<std::int32_t> chosen_users(const RecommendOptions& options, const data::Dataset& dataset) {
