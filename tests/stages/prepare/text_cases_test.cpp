@@ -2,6 +2,8 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include <cstdlib>
+
 #include "tests/stages/prepare/import_case.h"
 
 namespace hyperllm::stages::prepare {
@@ -67,6 +69,23 @@ TEST_F(ImportCase, Bzip2AndXz) {
   EXPECT_EQ(read(xz), (Rows{{"u", "x", 4, 7}}));
   refuse({"bzip2", "truncated"}, bzip2.substr(0, bzip2.size() - 6));
   refuse({"xz", "truncated"}, xz.substr(0, xz.size() - 6));
+}
+
+// Programs made up for the test stand before all others in PATH.
+TEST_F(ImportCase, ParquetThroughAProgram) {
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (folder_ / "bin").c_str(), 1);
+  put("t.parquet", "PAR1");
+  refuse({"Parquet", "pip install duckdb-cli"}, options("t.parquet"), ErrorCode::kUnavailable);
+  const auto program = put("bin/duckdb",
+                           "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\n"
+                           "[ -e \"$0.bad\" ] && { echo broken footer >&2; exit 1; }\n"
+                           "echo user,item,rating\necho u,x,4\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  EXPECT_EQ(read(options("t.parquet")), (Rows{{"u", "x", 4, 0}}));
+  put("bin/duckdb.bad", "");
+  refuse({"t.parquet", "duckdb cannot read", "broken footer"}, options("t.parquet"));
+  ::setenv("PATH", path.c_str(), 1);
 }
 
 TEST_F(ImportCase, WhatIsNoTextIsNamed) {
