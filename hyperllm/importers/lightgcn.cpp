@@ -30,7 +30,8 @@ bool is_number(std::string_view word) {
   return !word.empty() && word.find_first_not_of("0123456789") == word.npos;
 }
 
-// Numbers only, the user another one on each line, and lines of several lengths.
+// Numbers only, the user another one on each line, and lines of several lengths (or long ones, if the file is
+// called like a part).
 bool looks_like_lists(const fs::path& path, const std::string& encoding) {
   constexpr int kLines = 200;
   LineReader lines(path, encoding);
@@ -47,7 +48,8 @@ bool looks_like_lists(const fs::path& path, const std::string& encoding) {
     longest = std::max(longest, row.size());
   }
   constexpr std::size_t kTable = 4;  // user, item, rating, time
-  return lengths.size() > 1 || longest > kTable;
+  const bool named = part_of(path.stem().string()).has_value();
+  return lengths.size() > 1 || (named && longest > kTable);
 }
 
 // "org_id remap_id" lists; empty if there is no such file.
