@@ -50,7 +50,9 @@ void run_stage(const std::string& stage, StageCall& call, const Context& context
     artifact::require_intact(run / "manifest.json", run / "model");
   call.run(context, out);
   if (call.manifest().empty()) return;
-  artifact::save_manifest(manifest_of(stage, call, call.outputs()), call.manifest());
+  artifact::Manifest manifest = manifest_of(stage, call, call.outputs());
+  manifest.notes = call.notes();
+  artifact::save_manifest(manifest, call.manifest());
   call.ended();
 }
 

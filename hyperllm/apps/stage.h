@@ -49,6 +49,8 @@ class StageCall {
   virtual std::filesystem::path uses_model_of() const { return {}; }
   // True if the command line, too, leaves a result alone that is up to date, as recipes do for every stage.
   virtual bool keeps_result() const { return false; }
+  // What the manifest says of the work beside, as JSON objects.
+  virtual std::vector<std::string> notes() const { return {}; }
   // After the manifest is written.
   virtual void ended() {}
   // Results go to `out`, everything else through the context.

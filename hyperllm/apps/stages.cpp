@@ -94,8 +94,11 @@ class Prepare : public CallOf<stages::prepare::PrepareOptions> {
         (options_.format == "auto" && options_.input.size() == 1 && fs::is_directory(options_.input[0]));
     return released ? Files{options_.output / "tags.tsv"} : Files();
   }
-  fs::path manifest() const override { return options_.output / "prepare.manifest.json"; }
-  fs::path writes_to() const override { return options_.output; }
+  fs::path manifest() const override {
+    return options_.dry_run ? fs::path() : options_.output / "prepare.manifest.json";
+  }
+  fs::path writes_to() const override { return options_.dry_run ? fs::path() : options_.output; }
+  std::vector<std::string> notes() const override { return result_.imports; }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   // Without the tags of sources that have some: `extract` may replace them.
   Files outputs() const override {
@@ -106,7 +109,10 @@ class Prepare : public CallOf<stages::prepare::PrepareOptions> {
   void run(const Context& context, std::ostream& out) override {
     result_ = stages::prepare::run(options_, context);
     ran_ = true;
-    out << stages::prepare::format_statistics(result_.statistics);
+    if (options_.dry_run)
+      out << result_.shown;
+    else
+      out << stages::prepare::format_statistics(result_.statistics);
   }
 
  private:

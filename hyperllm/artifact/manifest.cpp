@@ -46,7 +46,7 @@ Json object_in(const Json& json, const char* name) {
 
 Manifest make_manifest(std::string stage, const FieldList& options, std::vector<std::filesystem::path> inputs,
                        std::vector<std::filesystem::path> outputs) {
-  Manifest manifest{std::move(stage), {}, std::move(inputs), std::move(outputs)};
+  Manifest manifest{std::move(stage), {}, std::move(inputs), std::move(outputs), {}};
   for (const Field& field : options) manifest.options.emplace_back(field.name, field_text(field));
   return manifest;
 }
@@ -58,6 +58,7 @@ void save_manifest(const Manifest& manifest, const std::filesystem::path& path) 
   json["options"] = options_json<Written>(manifest);
   json["inputs"] = hashes_of<Written>(manifest.inputs);
   json["outputs"] = hashes_of<Written>(manifest.outputs);
+  for (const std::string& note : manifest.notes) json["notes"].push_back(parse_json<Written>(note));
   json["versions"] = {{"hyperllm", HYPERLLM_VERSION},
                       {"libtorch", HYPERLLM_TORCH_VERSION},
                       {"openblas", HYPERLLM_OPENBLAS_VERSION},

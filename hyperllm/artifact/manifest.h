@@ -16,6 +16,8 @@ struct Manifest {
   std::vector<std::pair<std::string, std::string>> options;  // resolved, name -> field_text
   std::vector<std::filesystem::path> inputs;                 // files read
   std::vector<std::filesystem::path> outputs;                // files written
+  // What the stage says of its work beside, as JSON objects; it decides nothing.
+  std::vector<std::string> notes = {};
 };
 
 Manifest make_manifest(std::string stage, const FieldList& options, std::vector<std::filesystem::path> inputs,

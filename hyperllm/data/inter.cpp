@@ -35,8 +35,8 @@ void InterReader::read_header() {
 bool InterReader::next(InterRow& row) {
   if (!table_.next()) return false;
   table_.expect_fields(columns_);
-  row.user = table_.id(user_, "user_id");
-  row.item = table_.id(item_, "item_id");
+  row.user = table_.exact_id(user_, "user_id");
+  row.item = table_.exact_id(item_, "item_id");
   if (rating_ >= 0) {
     row.rating = static_cast<float>(table_.number(rating_, "rating"));
     if (!std::isfinite(row.rating))

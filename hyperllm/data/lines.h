@@ -1,23 +1,19 @@
-// Lines of a text file, plain or gzip, read in pieces: memory does not grow with the file.
+// Lines of a text file, plain or packed, read in pieces: memory does not grow with the file.
 #pragma once
-
-#include <zlib.h>
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
+#include "hyperllm/data/bytes.h"
+
 namespace hyperllm::data {
 
 class LineReader {
  public:
-  // Opens a plain or a gzip file (told by its content, not by its name). Throws as
-  // open_input does.
-  explicit LineReader(std::filesystem::path path);
-  ~LineReader();
-  LineReader(const LineReader&) = delete;
-  LineReader& operator=(const LineReader&) = delete;
+  // Opens what open_bytes opens, and throws as it does.
+  explicit LineReader(std::filesystem::path path, const std::string& encoding = "");
 
   // The next line without its "\n" or "\r\n" and, on line 1, without a UTF-8 byte order mark; false at the
   // end. The view is good until the next call. Throws kIo (read failure), kInvalidData (truncated or damaged
@@ -28,23 +24,24 @@ class LineReader {
 
   std::int64_t line_number() const { return line_number_; }  // of the line last returned; 0 before the first
   const std::filesystem::path& path() const { return path_; }
-  std::int64_t bytes_total() const { return bytes_total_; }  // size of the file as stored
-  std::int64_t bytes_done() const;                           // of those, how many have been read
+  std::int64_t bytes_total() const { return bytes_.total; }          // size of the file as stored
+  std::int64_t bytes_done() const { return bytes_.source->done(); }  // of those, how many have been read
+  const std::string& packing() const { return bytes_.packing; }      // as in OpenBytes
+  const std::string& encoding() const { return bytes_.encoding; }
 
  private:
   bool fill();
-  [[noreturn]] void fail() const;
+  // Parquet is unpacked by a program that knows how much it should be.
+  bool packed() const { return !bytes_.packing.empty() && bytes_.packing != "Parquet"; }
   [[noreturn]] void fail_out_of_proportion() const;
   std::filesystem::path path_;
-  gzFile file_ = nullptr;
+  OpenBytes bytes_;
   std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   bool at_end_ = false;
   std::int64_t line_number_ = 0;
-  std::int64_t bytes_total_ = 0;
   std::int64_t bytes_unpacked_ = 0;
-  bool compressed_ = false;
 };
 
 }  // namespace hyperllm::data

@@ -15,10 +15,8 @@ std::string_view trimmed(std::string_view text);  // without spaces and tabs at 
 std::optional<double> to_number(std::string_view text);
 std::optional<std::int64_t> to_integer(std::string_view text);
 
-// A point in time as seconds since 1970: a number of seconds (below 1e11), milliseconds (below 1e14) or
-// microseconds, or an ISO 8601 date `2023-04-30`, with a time `2023-04-30T17:05:09.25` (or a space for the
-// T), with `Z`, `+02:00` or nothing (UTC) behind it. Empty for anything else; may be NaN or infinite.
-std::optional<double> to_timestamp(std::string_view text);
+// The same for numbers as people write them: "1,234.5" and "1 234.5", or with a decimal comma "1.234,5".
+std::optional<double> to_decimal(std::string_view text, bool comma);
 
 // Shortest text that reads back to the same value.
 void append_number(std::string& text, float value);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hyperllm/data/numbers.h"
+#include "hyperllm/data/times.h"
 #include "hyperllm/data/utf8.h"
 
 namespace hyperllm::data {
@@ -14,31 +15,6 @@ namespace {
 constexpr std::size_t kLongestRow = 16 << 20;
 constexpr std::size_t kMostFields = 100'000;
 
-// Whether `piece` ends inside of quotes; `inside`: it starts inside of them. A quote opens only at the start
-// of a field, so that an inch mark in plain text stays text.
-bool ends_inside_quotes(std::string_view piece, const std::string& separator, bool inside) {
-  bool field_start = !inside;
-  std::size_t i = 0;
-  while (true) {
-    if (inside) {
-      i = piece.find('"', i);
-      if (i == piece.npos) return true;
-      const bool doubled = i + 1 < piece.size() && piece[i + 1] == '"';
-      i += doubled ? 2 : 1;
-      inside = doubled;
-      field_start = false;
-    } else if (field_start && i < piece.size() && piece[i] == '"') {
-      inside = true;
-      ++i;
-    } else {
-      i = piece.find(separator, i);
-      if (i == piece.npos) return false;
-      i += separator.size();
-      field_start = true;
-    }
-  }
-}
-
 std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 60;
   return "'" + std::string(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
@@ -46,26 +22,64 @@ std::string shown(std::string_view text) {
 
 }  // namespace
 
+// Whether `piece` ends inside of quotes; `inside`: it starts inside of them. A quote opens only at the start
+// of a field, so that an inch mark in plain text stays text.
+bool TableReader::ends_inside_quotes(std::string_view piece, bool inside) const {
+  bool field_start = !inside;
+  std::size_t i = 0;
+  while (true) {
+    if (inside) {
+      i = format_.escape ? piece.find_first_of(std::string{format_.quote, format_.escape}, i)
+                         : piece.find(format_.quote, i);
+      if (i == piece.npos) return true;
+      const bool pair = piece[i] != format_.quote || (i + 1 < piece.size() && piece[i + 1] == format_.quote);
+      i += pair ? 2 : 1;
+      inside = pair;
+      field_start = false;
+      if (i >= piece.size() && inside) return true;
+    } else {
+      if (field_start)
+        while (i < piece.size() && piece[i] == ' ' && format_.separator != " ") ++i;
+      if (field_start && i < piece.size() && piece[i] == format_.quote) {
+        inside = true;
+        ++i;
+        continue;
+      }
+      i = piece.find(format_.separator, i);
+      if (i == piece.npos) return false;
+      i += format_.separator.size();
+      field_start = true;
+    }
+  }
+}
+
 bool TableReader::next() {
   std::string_view row;
   do {
     if (!lines_.next(row)) return false;
-  } while (row.empty());
+  } while (row.empty() || (row[0] == ' ' && row.find_first_not_of(' ') == row.npos) ||
+           (!format_.comment.empty() && row.starts_with(format_.comment)) ||
+           lines_.line_number() <= format_.skip_lines);
   line_ = lines_.line_number();
   fields_.clear();
-  if (!format_.quotes || row.find('"') == row.npos) {
-    split_plain(row);
+  if (!quoted_.empty()) quoted_.clear();
+  if (!format_.quotes || row.find(format_.quote) == row.npos) {
+    if (format_.separator == " ")
+      split_blanks(row);
+    else
+      split_plain(row);
     return true;
   }
-  if (ends_inside_quotes(row, format_.separator, false)) {
+  if (ends_inside_quotes(row, false)) {
     row_.assign(row);
     bool open = true;
     while (open) {
       std::string_view more;
       if (row_.size() > kLongestRow || !lines_.next(more))
         throw error("", "a quote that is opened here is never closed",
-                    "Close it, or write a quote inside of a field as \"\".");
-      open = ends_inside_quotes(more, format_.separator, true);
+                    "Close it, write a quote inside of a field as \"\", or give quote = none if quotes mean "
+                    "nothing in this file.");
+      open = ends_inside_quotes(more, true);
       row_.append("\n").append(more);
     }
     row = row_;
@@ -91,34 +105,57 @@ void TableReader::split_plain(std::string_view row) {
   }
 }
 
+void TableReader::split_blanks(std::string_view row) {
+  for (row = trimmed(row); !row.empty();) {
+    const std::size_t end = std::min(row.find_first_of(" \t"), row.size());
+    add_field(row.substr(0, end));
+    row.remove_prefix(end);
+    row.remove_prefix(std::min(row.find_first_not_of(" \t"), row.size()));
+  }
+}
+
 void TableReader::split_quoted(std::string_view row) {
+  const std::string& separator = format_.separator;
+  const bool blanks = separator == " ";
   scratch_.clear();
   scratch_.reserve(row.size());  // views into it stay good: it never grows past the row
+  if (blanks) row = trimmed(row);
   while (true) {
-    std::size_t end = 0;
-    if (!row.empty() && row[0] == '"') {
+    std::size_t end = 0, start_at = 0;
+    if (!blanks)
+      while (start_at < row.size() && row[start_at] == ' ') ++start_at;
+    if (start_at < row.size() && row[start_at] == format_.quote) {
       const std::size_t start = scratch_.size();
-      std::size_t i = 1;
+      std::size_t i = start_at + 1;
       for (; i < row.size(); ++i) {
-        if (row[i] == '"') {
-          if (i + 1 >= row.size() || row[i + 1] != '"') break;
+        const char next = i + 1 < row.size() ? row[i + 1] : '\0';
+        if (format_.escape && row[i] == format_.escape && (next == format_.quote || next == format_.escape)) {
+          ++i;
+        } else if (row[i] == format_.quote) {
+          if (next != format_.quote) break;
           ++i;
         }
         scratch_.push_back(row[i]);
       }
       end = i + 1;
-      if (i >= row.size() ||
-          (end < row.size() && row.substr(end, format_.separator.size()) != format_.separator))
-        throw error("", "text after the closing quote of field " + std::to_string(fields_.size() + 1),
-                    "Write a quote inside of a field as \"\".");
+      if (!blanks)
+        while (end < row.size() && row[end] == ' ' && separator[0] != ' ') ++end;
+      if (i >= row.size() || (end < row.size() && row.substr(end, separator.size()) != separator))
+        throw error(
+            "", "text after the closing quote of field " + std::to_string(fields_.size() + 1),
+            "Write a quote inside of a field as \"\", give escape = \\ if a backslash stands before it, or "
+            "quote = none if quotes mean nothing in this file.");
+      quoted_.resize(fields_.size() + 1);
+      quoted_.back() = true;
       add_field({scratch_.data() + start, scratch_.size() - start});
       end = std::min(end, row.size());
     } else {
-      end = std::min(row.find(format_.separator), row.size());
+      end = std::min(row.find(separator), row.size());
       add_field(row.substr(0, end));
     }
     if (end == row.size()) return;
-    row.remove_prefix(end + format_.separator.size());
+    row.remove_prefix(end + separator.size());
+    if (blanks) row.remove_prefix(std::min(row.find_first_not_of(' '), row.size()));
   }
 }
 
@@ -149,12 +186,21 @@ double TableReader::timestamp(std::size_t column, std::string_view name) const {
 }
 
 std::string_view TableReader::id(std::size_t column, std::string_view name) const {
-  const std::string_view text = trimmed(fields_[column]);
-  if (text.empty()) throw error(name, "it is empty", "Give an id, or remove the row.");
+  return checked_id(quoted(column) ? fields_[column] : trimmed(fields_[column]), name);
+}
+
+std::string_view TableReader::exact_id(std::size_t column, std::string_view name) const {
+  return checked_id(fields_[column], name);
+}
+
+std::string_view TableReader::checked_id(std::string_view text, std::string_view name) const {
+  if (trimmed(text).empty()) throw error(name, "it is empty", "Give an id, or remove the row.");
   if (text.find_first_of("\t\r\n") != text.npos)
     throw error(name, "the id holds a tab or a line end", "Replace it in the source.");
   if (!is_utf8(text))
-    throw error(name, "the id is not UTF-8", "Convert the file, for example with iconv -t UTF-8.");
+    throw error(name, "the id is not UTF-8",
+                "Give the file's encoding, for example encoding = windows-1252 (or convert it with iconv -f "
+                "WINDOWS-1252 -t UTF-8).");
   return text;
 }
 

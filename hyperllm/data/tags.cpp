@@ -96,7 +96,7 @@ std::vector<Pair> load_tag_items(const fs::path& path, std::size_t tags,
   while (table.next()) {
     table.expect_fields(2);
     const std::int32_t tag = tag_number(table, 0, "tag", tags);
-    const std::string item(table.id(1, "item"));
+    const std::string item(table.exact_id(1, "item"));
     const auto found = rows.find(item);
     if (found == rows.end())
       throw table.error("item", "items.tsv has no item '" + item + "'",

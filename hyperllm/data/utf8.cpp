@@ -23,6 +23,12 @@ std::size_t sequence_length(std::string_view text) {
   return overlong || beyond ? 0 : length;
 }
 
+// Bytes 0x80 to 0x9F in Windows-1252; Latin-1 has control characters there, which no text holds.
+constexpr char32_t kWindows1252[32] = {0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+                                       0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D,   0x017D, 0x8F,
+                                       0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                       0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
@@ -58,7 +64,10 @@ void append_code_point(std::string& text, char32_t code) {
 std::string to_utf8(std::string_view text) {
   if (is_utf8(text)) return std::string(text);
   std::string result;
-  for (const char byte : text) append_code_point(result, static_cast<unsigned char>(byte));
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    append_code_point(result, byte >= 0x80 && byte < 0xA0 ? kWindows1252[byte - 0x80] : byte);
+  }
   return result;
 }
 

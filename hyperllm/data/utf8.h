@@ -8,7 +8,8 @@ namespace hyperllm::data {
 
 bool is_utf8(std::string_view text);
 
-// `text` itself if it is valid UTF-8, else its bytes read as Latin-1.
+// `text` itself if it is valid UTF-8, else its bytes read as Windows-1252 (Latin-1 where that has no letter).
+// A file of another encoding is converted as it is read: see open_bytes.
 std::string to_utf8(std::string_view text);
 
 // Appends the UTF-8 form of a Unicode code point; U+FFFD for what is none.

@@ -1,8 +1,9 @@
 // Files that are out of all proportion are refused, or read in proportion: memory and time stay those of an
 // honest file of their size.
 #include "hyperllm/data/dataset.h"
-#include "hyperllm/data/importers/csv.h"
-#include "hyperllm/data/importers/python_literal.h"
+#include "hyperllm/importers/csv.h"
+#include "hyperllm/importers/jsonl.h"
+#include "hyperllm/importers/python_literal.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/lines.h"
 #include "hyperllm/data/numbers.h"

@@ -4,10 +4,11 @@
 #include <limits>
 
 #include "hyperllm/base/random.h"
-#include "hyperllm/data/importers/clean.h"
-#include "hyperllm/data/importers/movielens.h"
-#include "hyperllm/data/importers/python_literal.h"
+#include "hyperllm/importers/clean.h"
+#include "hyperllm/importers/movielens.h"
+#include "hyperllm/importers/python_literal.h"
 #include "hyperllm/data/numbers.h"
+#include "hyperllm/data/times.h"
 #include "hyperllm/data/utf8.h"
 
 namespace hyperllm::data {

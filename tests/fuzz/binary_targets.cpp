@@ -6,9 +6,9 @@
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
-#include "hyperllm/data/importers/rdata_import.h"
+#include "hyperllm/importers/rdata_import.h"
 #include "hyperllm/retrieval/model_files.h"
-#include "hyperllm/stages/prepare/released.h"
+#include "hyperllm/importers/released.h"
 #include "tests/support/npy_bytes.h"
 #include "tests/support/r_bytes.h"
 
@@ -31,13 +31,13 @@ std::string r_frame() {
 }
 
 void read_r(const fs::path& path) {
-  data::importers::ItemCollector items({"x", "1"});
-  data::importers::RawInteractions raw;
+  importers::ItemCollector items({"x", "1"});
+  importers::RawInteractions raw;
   try {
-    data::importers::read_r_items(path, "", {}, {}, items);
+    importers::read_r_items(path, "", {}, {}, items);
   } catch (const Error&) {  // the other reader may take it
   }
-  data::importers::read_r_ratings(path, "", {}, {}, raw);
+  importers::read_r_ratings(path, "", {}, {}, raw);
 }
 
 void add_r(std::vector<Target>& all) {
@@ -119,8 +119,8 @@ void add_models(std::vector<Target>& all) {
              for (const char* matrix : {"train_matrix.npz", "val_matrix.npz", "test_matrix.npz"})
                test::pack_npz(folder / matrix, test::npz_entries());
            for (std::size_t j = 0; j < 3; ++j) put(folder / names[j], j == i ? bytes : good[j]);
-           stages::prepare::Source source;
-           stages::prepare::read_released(folder, source);
+           importers::Source source;
+           importers::read_released(folder, source);
          }});
 }
 

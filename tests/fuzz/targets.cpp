@@ -6,11 +6,12 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/hash.h"
 #include "hyperllm/data/dataset.h"
-#include "hyperllm/data/importers/amazon.h"
-#include "hyperllm/data/importers/csv.h"
-#include "hyperllm/data/importers/movielens.h"
-#include "hyperllm/data/importers/python_literal.h"
-#include "hyperllm/data/importers/recbole.h"
+#include "hyperllm/importers/amazon.h"
+#include "hyperllm/importers/csv.h"
+#include "hyperllm/importers/jsonl.h"
+#include "hyperllm/importers/movielens.h"
+#include "hyperllm/importers/python_literal.h"
+#include "hyperllm/importers/recbole.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/tags.h"
 #include "hyperllm/data/texts.h"
@@ -25,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace data;
-using namespace data::importers;
+using namespace importers;
 
 const std::vector<std::string> kItems = {"1", "2", "x", "B000000001", "31"};
 

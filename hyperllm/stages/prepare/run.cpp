@@ -6,17 +6,19 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/filters.h"
 #include "hyperllm/data/splits.h"
-#include "hyperllm/stages/prepare/source.h"
+#include "hyperllm/importers/source.h"
+#include "hyperllm/stages/prepare/told.h"
 
 namespace hyperllm::stages::prepare {
 namespace {
 
 namespace fs = std::filesystem;
-using data::importers::RawInteractions;
+using importers::RawInteractions;
+using importers::Source;
 
 void check_choice(const PrepareOptions& options) {
   check_fields(PrepareOptions(options).fields());
-  HYPERLLM_CHECK(!options.output.empty(), ErrorCode::kInvalidArgument,
+  HYPERLLM_CHECK(!options.output.empty() || options.dry_run, ErrorCode::kInvalidArgument,
                  "output: give the dataset folder to write.");
   HYPERLLM_CHECK(options.name.find('/') == std::string::npos && !options.name.starts_with('.'),
                  ErrorCode::kInvalidArgument,
@@ -33,8 +35,11 @@ void check_choice(const PrepareOptions& options) {
 std::string resolve_split(const PrepareOptions& options, const RawInteractions& raw) {
   const bool own = !raw.parts.empty();
   if (options.split == "auto") return own ? "keep" : "ratio";
-  HYPERLLM_CHECK(options.split != "keep" || own, ErrorCode::kInvalidArgument,
-                 "split: keep, but the input has no split of its own. Choose ratio, leave_last_out or time.");
+  HYPERLLM_CHECK(
+      options.split != "keep" || own, ErrorCode::kInvalidArgument,
+      "split: keep, but the input has no split of its own. Choose ratio, leave_last_out or time, name the "
+      "column that says train, valid or test with split_column, or give two inputs (train and test) or "
+      "three (train, valid and test).");
   const bool timed = options.split == "leave_last_out" || options.split == "time";
   HYPERLLM_CHECK(!timed || raw.has_timestamp, ErrorCode::kInvalidArgument,
                  "split: " + options.split +
@@ -75,8 +80,8 @@ Counts filter(const PrepareOptions& options, RawInteractions& raw) {
   counts.read = raw.rows.size();
   if (options.duplicates == "error") refuse_duplicates(raw);
   counts.duplicates = keep(raw, data::last_of_duplicates(raw.rows));
-  if (options.min_rating > 0) {
-    HYPERLLM_CHECK(raw.has_rating, ErrorCode::kInvalidArgument,
+  if (options.min_rating > kAllRatings) {
+    HYPERLLM_CHECK(raw.has_rating || options.min_rating <= 0, ErrorCode::kInvalidArgument,
                    "min_rating is given, but the input has no ratings. Name their column with rating_column, "
                    "or leave min_rating out.");
     counts.below_rating = keep(raw, data::rated_at_least(raw.rows, options.min_rating));
@@ -110,9 +115,24 @@ Renumbered renumber(const data::IdTable& ids, std::vector<std::int32_t>& column,
   return result;
 }
 
+// The source's own parts; without a validation part, one cut from the train part if that is wanted.
+data::Parts with_validation(const PrepareOptions& options, const RawInteractions& raw, std::int64_t users) {
+  data::Parts parts = raw.parts;
+  const bool has = std::find(parts.begin(), parts.end(), data::Part::kValid) != parts.end();
+  if (has || options.valid_from_train <= 0) return parts;
+  data::Rows train;
+  for (std::size_t row = 0; row < parts.size(); ++row)
+    if (parts[row] == data::Part::kTrain) train.push_back(static_cast<data::Rows::value_type>(row));
+  const data::Parts cut =
+      data::split_by_ratio(data::take_rows(raw.rows, train), users, options.valid_from_train, 0,
+                           static_cast<std::uint64_t>(options.seed));
+  for (std::size_t i = 0; i < train.size(); ++i) parts[train[i]] = cut[i];
+  return parts;
+}
+
 data::Parts split(const PrepareOptions& options, const std::string& how, const RawInteractions& raw,
                   std::int64_t users) {
-  if (how == "keep") return raw.parts;
+  if (how == "keep") return with_validation(options, raw, users);
   if (how == "leave_last_out") return data::split_leave_last_out(raw.rows, users);
   if (how == "time") return data::split_by_time(raw.rows, options.valid_ratio, options.test_ratio);
   return data::split_by_ratio(raw.rows, users, options.valid_ratio, options.test_ratio,
@@ -130,10 +150,14 @@ void distribute(const data::Interactions& rows, const data::Parts& parts, data::
   }
 }
 
-void warn_about_split(const data::Dataset& dataset, const Context& context) {
+void warn_about_split(const data::Dataset& dataset, bool kept, const Context& context) {
   for (const auto& [part, name] :
        {std::pair{&dataset.train, "training"}, {&dataset.valid, "validation"}, {&dataset.test, "test"}})
-    if (part->size() == 0) context.warn("the " + std::string(name) + " part is empty.");
+    if (part->size() == 0)
+      context.warn("the " + std::string(name) + " part is empty." +
+                   (kept && part == &dataset.valid
+                        ? " valid_from_train = 0.1 cuts one from a kept split's train part."
+                        : ""));
   std::vector<bool> user(dataset.users.size()), item(dataset.items.size());
   for (const std::int32_t u : dataset.train.user) user[u] = true;
   for (const std::int32_t i : dataset.train.item) item[i] = true;
@@ -194,6 +218,13 @@ PrepareResult run(const PrepareOptions& options, const Context& context) {
   PrepareResult result;
   Source source = read_source(options, context);
   RawInteractions& raw = source.raw;
+  tell_import(raw, context);
+  for (const importers::FileReport& report : raw.reports)
+    result.imports.push_back(importers::to_json(report));
+  if (options.dry_run) {
+    result.shown = first_rows(raw);
+    return result;
+  }
   result.format = source.format;
   result.inputs = source.files;
   result.split = resolve_split(options, raw);
@@ -220,7 +251,8 @@ PrepareResult run(const PrepareOptions& options, const Context& context) {
     context.warn(std::to_string(result.statistics.items_without_text) + " of " +
                  std::to_string(result.statistics.items) + " items have no text in " + source.items.string() +
                  ".");
-  warn_about_split(dataset, context);
+  warn_about_split(dataset, result.split == "keep", context);
+  warn_about_ids(dataset, context);
   return result;
 }
 

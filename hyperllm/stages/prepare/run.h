@@ -25,6 +25,8 @@ struct PrepareResult {
   std::string split;   // keep, ratio, leave_last_out or time
   Counts counts;
   Statistics statistics;
+  std::vector<std::string> imports;            // of each file what was read how, as a JSON object
+  std::string shown;                           // dry_run: the first rows, for people; nothing was written
   std::vector<std::filesystem::path> inputs;   // files read
   std::vector<std::filesystem::path> outputs;  // files written
 };

@@ -7,6 +7,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/data/dataset.h"
+#include "hyperllm/data/lines.h"
 #include "hyperllm/data/texts.h"
 #include "hyperllm/retrieval/model_files.h"
 #include "hyperllm/stages/recommend/format.h"
@@ -19,9 +20,26 @@ constexpr std::size_t kUsersAtOnce = 4096;
 
 void check_options(RecommendOptions options) {
   check_fields(options.fields());
-  HYPERLLM_CHECK(options.all != !options.users.empty(), ErrorCode::kInvalidArgument,
+  const bool named = !options.users.empty() || !options.users_file.empty();
+  HYPERLLM_CHECK(options.all != named, ErrorCode::kInvalidArgument,
                  options.all ? "options 'users' and 'all' exclude each other; give one of them"
                              : "no user given; name some with 'users', or take 'all'");
+}
+
+std::vector<std::string> wanted_users(const RecommendOptions& options) {
+  std::vector<std::string> users = options.users;
+  if (options.users_file.empty()) return users;
+  data::LineReader lines(options.users_file);
+  for (std::string_view line; lines.next(line);)
+    if (!line.empty()) users.emplace_back(line);
+  return users;
+}
+
+// Ids that hold a comma come apart in the list `users`.
+std::string comma_advice(const data::Dataset& dataset) {
+  const bool commas = std::any_of(dataset.users.begin(), dataset.users.end(),
+                                  [](const std::string& id) { return id.find(',') != id.npos; });
+  return commas ? ". Write a comma inside of an id as \\, or give the ids a line each with users_file." : "";
 }
 
 std::vector<std::int32_t> chosen_users(const RecommendOptions& options, const data::Dataset& dataset) {
@@ -32,7 +50,7 @@ std::vector<std::int32_t> chosen_users(const RecommendOptions& options, const da
     return rows;
   }
   const auto index = data::index_of(dataset.users);
-  for (const std::string& user : options.users) {
+  for (const std::string& user : wanted_users(options)) {
     const auto found = index.find(user);
     if (found == index.end()) {
       const std::string near = nearest_word(user, dataset.users);
@@ -40,7 +58,8 @@ std::vector<std::int32_t> chosen_users(const RecommendOptions& options, const da
                   "unknown user '" + user + "'" +
                       (near.empty() ? "; " + options.dataset.string() + " has ids such as '" +
                                           (dataset.users.empty() ? "" : dataset.users.front()) + "'"
-                                    : "; did you mean '" + near + "'?"));
+                                    : "; did you mean '" + near + "'?") +
+                      comma_advice(dataset));
     }
     rows.push_back(found->second);
   }
