@@ -151,6 +151,9 @@ class Xz : public Unpacker {
         ended_ = true;
       else if (code == LZMA_BUF_ERROR)
         truncated("xz");
+      else if (code == LZMA_MEMLIMIT_ERROR)
+        throw BytesProblem{"unpacking this xz file takes more than 256 MB of memory",
+                           "Unpack it with xz -d and give the file."};
       else if (code != LZMA_OK)
         damaged("xz", "error " + std::to_string(static_cast<int>(code)));
     }

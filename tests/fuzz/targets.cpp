@@ -6,15 +6,16 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/hash.h"
 #include "hyperllm/data/dataset.h"
+#include "hyperllm/data/item_json.h"
+#include "hyperllm/data/tags.h"
+#include "hyperllm/data/texts.h"
 #include "hyperllm/importers/amazon.h"
 #include "hyperllm/importers/csv.h"
 #include "hyperllm/importers/jsonl.h"
 #include "hyperllm/importers/movielens.h"
 #include "hyperllm/importers/python_literal.h"
 #include "hyperllm/importers/recbole.h"
-#include "hyperllm/data/item_json.h"
-#include "hyperllm/data/tags.h"
-#include "hyperllm/data/texts.h"
+#include "hyperllm/importers/source.h"
 #include "hyperllm/llm/find_json.h"
 #include "hyperllm/llm/replies.h"
 #include "hyperllm/metrics/evaluation_files.h"
@@ -49,6 +50,20 @@ void add_tables(std::vector<Target>& all) {
          RawInteractions raw;
          read_ratings_csv(folder / "r.csv", {}, {}, raw);
        }});
+  // By its content alone, as prepare reads it: adjacency lists, Netflix's blocks, JSON and Python by line.
+  all.push_back({"any_input",
+                 {"0 1 2 3\n1 2\n2 3 1\n", "1:\n6,3,2005-09-06\n11,5,2005-05-13\n2:\n6,4,2005-10-19\n",
+                  "{\"user\": {\"id\": 1}, \"item_id\": \"x\", \"user_id\": 2, \"rating\": 4.5}\n",
+                  "{u'username': u'a', u'product_id': u'x', 'hours': 3.5, 'early': False}\n",
+                  "user;item;date\n1;x;13/09/2020\n2;x;Sun Sep 13 17:27:17 -0800 2020\n"},
+                 [](const std::string& bytes, const fs::path& folder) {
+                   put(folder / "train.txt", bytes);  // a name that adjacency lists have
+                   ImportOptions options;
+                   options.input = {(folder / "train.txt").string()};
+                   options.bad_rows = "skip";
+                   options.bad_rows_share = 1;
+                   read_source(options, {});
+                 }});
   all.push_back({"items_csv",
                  {"item_id,title,brand,categories,year\nx,\"A \"\"t\"\"\",b,A > B|C,1999\n1,t,,,\n"},
                  [](const std::string& bytes, const fs::path& folder) {
