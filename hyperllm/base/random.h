@@ -40,6 +40,12 @@ class Random {
     for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
   }
 
+  // Brings `count` of the values, drawn without repetition, to the front; count <= values.size().
+  template <typename T>
+  void shuffle_front(std::span<T> values, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) std::swap(values[i], values[i + below(values.size() - i)]);
+  }
+
   const State& state() const { return state_; }
   void set_state(const State& state) { state_ = state; }
 

@@ -6,6 +6,7 @@
 
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/file_set.h"
+#include "hyperllm/frameworks/one_phase.h"
 #include "hyperllm/kernels/bfloat16.h"
 #include "hyperllm/manifold/fused.h"
 
@@ -165,9 +166,7 @@ Phase HyperLlmMethod::phase2(const Materials& materials, std::shared_ptr<Tensor>
     else if (row().semantic)
       embeddings = table(materials.start());
     else
-      embeddings = table(materials.backbone->initial_tangents(materials.nodes(), *materials.user_item,
-                                                              materials.dim, materials.init_scale,
-                                                              Random(materials.seed, "id embeddings")));
+      embeddings = random_table(materials, materials.dim, storage);
     std::optional<TagTask> tags;
     if (row().tags) tags = tag_task(materials, storage);
     return std::make_unique<HyperLlm>(materials.task(materials.margin, materials.objective), materials.train,

@@ -22,8 +22,7 @@ std::vector<std::int32_t> sampled_places(std::int64_t size, std::int64_t count, 
   std::vector<std::int32_t> places(size);
   std::iota(places.begin(), places.end(), 0);
   if (count == 0 || count >= size) return places;
-  for (std::int64_t i = 0; i < count; ++i)
-    std::swap(places[i], places[i + static_cast<std::int64_t>(random.below(size - i))]);
+  random.shuffle_front(std::span(places), static_cast<std::size_t>(count));
   places.resize(count);
   std::sort(places.begin(), places.end());
   return places;

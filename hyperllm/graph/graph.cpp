@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/graph/graph_holder.h"
 #include "hyperllm/manifold/fused.h"
 
 namespace hyperllm::graph {
@@ -16,11 +17,6 @@ using manifold::floats;
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-struct GraphHolder : torch::CustomClassHolder {
-  explicit GraphHolder(GraphPtr held) : graph(std::move(held)) {}
-  GraphPtr graph;
-};
 
 struct PropagateSum : public torch::autograd::Function<PropagateSum> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const GraphPtr& graph,

@@ -7,6 +7,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/graph/graph_holder.h"
 #include "hyperllm/manifold/fused.h"
 
 namespace hyperllm::graph {
@@ -19,11 +20,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr std::int64_t kGrain = 64;  // rows
-
-struct GraphHolder : torch::CustomClassHolder {
-  explicit GraphHolder(GraphPtr held) : graph(std::move(held)) {}
-  GraphPtr graph;
-};
 
 // Of the unit hyperboloid: time in double, space in float, and 1 / sqrt(-<s,s>) of the sums s that they come
 // from (0: no sum).

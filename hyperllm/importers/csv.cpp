@@ -107,13 +107,6 @@ void read_items_csv(const fs::path& path, const CsvColumns& columns, const Conte
   }
 }
 
-void read_items_csv(const fs::path& path, const std::string& id_column, const Context& context,
-                    ItemCollector& items) {
-  CsvColumns columns;
-  columns.item = id_column;
-  read_items_csv(path, columns, context, items);
-}
-
 Importer csv_importer() {
   Importer importer{"csv", table_options(), nullptr, nullptr, nullptr};
   importer.recognise = [](const fs::path& path, const std::string&) {

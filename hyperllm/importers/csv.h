@@ -45,8 +45,6 @@ void read_ratings_csv(const std::filesystem::path& path, const CsvColumns& colum
 // fields. Names may carry RecBole's types.
 void read_items_csv(const std::filesystem::path& path, const CsvColumns& columns, const Context& context,
                     ItemCollector& items);
-void read_items_csv(const std::filesystem::path& path, const std::string& id_column, const Context& context,
-                    ItemCollector& items);
 
 // Separator, quotes, escapes and comments of the file, as told or by its first lines.
 TableFormat table_format(const std::filesystem::path& path, const CsvColumns& columns);

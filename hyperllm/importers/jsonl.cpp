@@ -209,13 +209,6 @@ void read_items_jsonl(const fs::path& path, const CsvColumns& columns, const Con
   }
 }
 
-void read_items_jsonl(const fs::path& path, const std::string& id_field, const Context& context,
-                      ItemCollector& items) {
-  CsvColumns columns;
-  columns.item = id_field;
-  read_items_jsonl(path, columns, context, items);
-}
-
 Importer jsonl_importer() {
   Importer importer{"jsonl", column_options(), nullptr, nullptr, nullptr};
   importer.recognise = [](const fs::path& path, const std::string& encoding) {

@@ -17,8 +17,6 @@ void read_ratings_jsonl(const std::filesystem::path& path, const CsvColumns& col
 // Texts of wanted items, each line an object as in items.jsonl.
 void read_items_jsonl(const std::filesystem::path& path, const CsvColumns& columns, const Context& context,
                       ItemCollector& items);
-void read_items_jsonl(const std::filesystem::path& path, const std::string& id_field, const Context& context,
-                      ItemCollector& items);
 
 // Whether the first line that is not empty begins like an object or a list.
 bool looks_like_json(const std::filesystem::path& path, const std::string& encoding = "");

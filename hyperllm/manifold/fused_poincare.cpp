@@ -1,5 +1,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -41,45 +42,33 @@ struct BallRows : public torch::autograd::Function<BallRows> {
   }
 };
 
-struct Lift : public torch::autograd::Function<Lift> {
-  static Tensor forward(AutogradContext* context, const Tensor& v, double curvature, double max_radius) {
-    const Tensor rows = v.contiguous();
+// The two halves of a gyromidpoint (kernels/gyromidpoint.h), which have a cap, and a column more or less than
+// they are given.
+template <auto kForward, auto kBackward, std::int64_t kMoreColumns>
+struct CappedRows : public torch::autograd::Function<CappedRows<kForward, kBackward, kMoreColumns>> {
+  static std::int64_t dim(const Tensor& rows) {
+    return rows.size(1) + std::min<std::int64_t>(kMoreColumns, 0);
+  }
+  static Tensor forward(AutogradContext* context, const Tensor& in, double curvature, double cap) {
+    const Tensor rows = in.contiguous();
     context->save_for_backward({rows});
     context->saved_data["curvature"] = curvature;
-    context->saved_data["max_radius"] = max_radius;
-    Tensor out = torch::empty({rows.size(0), rows.size(1) + 1}, rows.options());
-    kernels::lift(const_floats(rows), rows.size(1), curvature, max_radius, floats(out));
+    context->saved_data["cap"] = cap;
+    Tensor out = torch::empty({rows.size(0), rows.size(1) + kMoreColumns}, rows.options());
+    kForward(const_floats(rows), dim(rows), curvature, cap, floats(out));
     return out;
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const Tensor rows = context->get_saved_variables()[0], grad = grads[0].contiguous();
     Tensor out = torch::empty_like(rows);
-    kernels::lift_backward(const_floats(rows), const_floats(grad), rows.size(1),
-                           context->saved_data["curvature"].toDouble(),
-                           context->saved_data["max_radius"].toDouble(), floats(out));
+    kBackward(const_floats(rows), const_floats(grad), dim(rows), context->saved_data["curvature"].toDouble(),
+              context->saved_data["cap"].toDouble(), floats(out));
     return {out, Tensor(), Tensor()};
   }
 };
 
-struct MidpointTangents : public torch::autograd::Function<MidpointTangents> {
-  static Tensor forward(AutogradContext* context, const Tensor& sums, double curvature, double max_length) {
-    const Tensor rows = sums.contiguous();
-    context->save_for_backward({rows});
-    context->saved_data["curvature"] = curvature;
-    context->saved_data["max_length"] = max_length;
-    Tensor out = torch::empty({rows.size(0), rows.size(1) - 1}, rows.options());
-    kernels::midpoint_tangents(const_floats(rows), out.size(1), curvature, max_length, floats(out));
-    return out;
-  }
-  static variable_list backward(AutogradContext* context, variable_list grads) {
-    const Tensor rows = context->get_saved_variables()[0], grad = grads[0].contiguous();
-    Tensor out = torch::empty_like(rows);
-    kernels::midpoint_tangents_backward(const_floats(rows), const_floats(grad), grad.size(1),
-                                        context->saved_data["curvature"].toDouble(),
-                                        context->saved_data["max_length"].toDouble(), floats(out));
-    return {out, Tensor(), Tensor()};
-  }
-};
+using Lift = CappedRows<kernels::lift, kernels::lift_backward, 1>;
+using MidpointTangents = CappedRows<kernels::midpoint_tangents, kernels::midpoint_tangents_backward, -1>;
 
 // The specification of both in plain ATen.
 Tensor reference_lift(const Tensor& v, double curvature, double max_radius) {

@@ -21,7 +21,7 @@ constexpr double kFarthest = 10;  // radius of what E2 starts from
 graph::GraphPtr of_kept_edges(const graph::Graph& graph, const HyperClOptions& own, Random random) {
   std::vector<graph::Edge> edges = graph.edges();
   const auto kept = static_cast<std::size_t>((1 - own.ssl_ratio) * static_cast<double>(edges.size()));
-  for (std::size_t i = 0; i < kept; ++i) std::swap(edges[i], edges[i + random.below(edges.size() - i)]);
+  random.shuffle_front(std::span(edges), kept);
   edges.resize(kept);
   return std::make_shared<graph::Graph>(
       graph.nodes(), edges, graph::Normalization::kSymmetric,

@@ -302,8 +302,7 @@ std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64
   for (std::int64_t user = 0; user < relevant.rows; ++user)
     if (!relevant.row(user).empty()) users.push_back(static_cast<std::int32_t>(user));
   if (most == 0 || std::ssize(users) <= most) return users;
-  Random random(seed, "evaluation users");
-  for (std::int64_t i = 0; i < most; ++i) std::swap(users[i], users[i + random.below(users.size() - i)]);
+  Random(seed, "evaluation users").shuffle_front(std::span(users), static_cast<std::size_t>(most));
   users.resize(most);
   std::sort(users.begin(), users.end());
   return users;

@@ -1,13 +1,13 @@
 // Files that are out of all proportion are refused, or read in proportion: memory and time stay those of an
 // honest file of their size.
 #include "hyperllm/data/dataset.h"
-#include "hyperllm/importers/csv.h"
-#include "hyperllm/importers/jsonl.h"
-#include "hyperllm/importers/python_literal.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/lines.h"
 #include "hyperllm/data/numbers.h"
 #include "hyperllm/data/table.h"
+#include "hyperllm/importers/csv.h"
+#include "hyperllm/importers/jsonl.h"
+#include "hyperllm/importers/python_literal.h"
 #include "tests/support/folder.h"
 #include "tests/support/memory_bound.h"
 
@@ -27,7 +27,7 @@ class Bounds : public test::FolderTest {
   }
   void read_items(const std::string& name) const {
     importers::ItemCollector items({"x"});
-    importers::read_items_csv(folder_ / name, "", {}, items);
+    importers::read_items_csv(folder_ / name, {}, {}, items);
   }
 };
 
@@ -55,7 +55,7 @@ TEST_F(Bounds, ALineOfManyMegabytesIsRefused) {
   test::put_gzip(folder_ / "i.jsonl.gz", "{\"id\": \"x\", \"a\": [", "{},", 10'000'000, "{}]}\n");
   test::expect_error_within(256 * kMiB, ErrorCode::kInvalidData, {"i.jsonl.gz:1", "longer than 16 MiB"}, [&] {
     importers::ItemCollector items({"x"});
-    importers::read_items_jsonl(folder_ / "i.jsonl.gz", "", {}, items);
+    importers::read_items_jsonl(folder_ / "i.jsonl.gz", {}, {}, items);
   });
 }
 

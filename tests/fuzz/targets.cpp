@@ -68,7 +68,7 @@ void add_tables(std::vector<Target>& all) {
                  {"item_id,title,brand,categories,year\nx,\"A \"\"t\"\"\",b,A > B|C,1999\n1,t,,,\n"},
                  [](const std::string& bytes, const fs::path& folder) {
                    put(folder / "i.csv", bytes);
-                   with_items([&](ItemCollector& items) { read_items_csv(folder / "i.csv", "", {}, items); });
+                   with_items([&](ItemCollector& items) { read_items_csv(folder / "i.csv", {}, {}, items); });
                  }});
   all.push_back({"movielens_items",
                  {"1|Toy Story (1995)|01-Jan-1995||http://x|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"},
@@ -115,7 +115,7 @@ void add_json_lines(std::vector<Target>& all) {
            }
          };
          ignore_errors([&] { load_item_texts(folder, kItems); });
-         with_items([&](ItemCollector& items) { read_items_jsonl(folder / "items.jsonl", "", {}, items); });
+         with_items([&](ItemCollector& items) { read_items_jsonl(folder / "items.jsonl", {}, {}, items); });
        }});
   all.push_back({"summaries",
                  {"{\"id\": \"x\", \"summary\": \"s\"}\n{\"id\": \"1\", \"summary\": \"\"}\n"},

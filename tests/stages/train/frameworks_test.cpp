@@ -7,6 +7,7 @@
 #include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/stages/train/run.h"
+#include "tests/stages/train/run_files.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
 
@@ -16,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using test::expect_error;
+using test::run_files;
 
 class FrameworkRuns : public test::FolderTest, public ::testing::WithParamInterface<const char*> {
  protected:
@@ -39,13 +41,6 @@ class FrameworkRuns : public test::FolderTest, public ::testing::WithParamInterf
     out.checkpoint_seconds = 0;
     return out;
   }
-  static std::map<std::string, std::string> files(const fs::path& run) {
-    std::map<std::string, std::string> out;
-    for (const auto& entry : fs::recursive_directory_iterator(run))
-      if (entry.is_regular_file() && entry.path().filename() != "timing.json")
-        out[fs::relative(entry.path(), run).string()] = read_file(entry.path());
-    return out;
-  }
   void fails(ErrorCode code, std::initializer_list<std::string_view> parts, const TrainOptions& with) const {
     expect_error(code, parts, [&] { run(with, {}); });
   }
@@ -55,7 +50,7 @@ TEST_P(FrameworkRuns, WriteTheModelAndTheirName) {
   const TrainOptions with = options("run");
   const TrainResult result = run(with, {});
   for (const fs::path& output : result.outputs) EXPECT_TRUE(fs::exists(output)) << output;
-  EXPECT_EQ(files(with.output).size(), 6u) << "model, result, checkpoint and log";
+  EXPECT_EQ(run_files(with.output).size(), 6u) << "model, result, checkpoint and log";
   EXPECT_EQ(json::parse(read_file(with.output / "result.json")).at("variant"), GetParam());
   const std::int64_t width = with.framework == "kar" ? 8 : 4;
   EXPECT_EQ(artifact::read_npy(with.output / "model" / "users.npy").cols, width);
@@ -79,7 +74,7 @@ TEST_P(FrameworkRuns, InterruptedInEveryStepEndInTheFilesOfAnUndisturbedRun) {
     }
   }
   EXPECT_GE(interruptions, 9);
-  EXPECT_EQ(files(folder_ / "stopped"), files(folder_ / "calm"));
+  EXPECT_EQ(run_files(folder_ / "stopped"), run_files(folder_ / "calm"));
 }
 
 TEST_P(FrameworkRuns, ServeEveryObjective) {

@@ -11,6 +11,7 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/kernels/bfloat16.h"
 #include "hyperllm/stages/train/run.h"
+#include "tests/stages/train/run_files.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
 #include "tests/support/recording_sink.h"
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using test::expect_error;
+using test::run_files;
 
 class TrainTest : public test::FolderTest {
  protected:
@@ -47,15 +49,6 @@ class TrainTest : public test::FolderTest {
     return out;
   }
 
-  // Every file of a run, but for the time it took.
-  static std::map<std::string, std::string> files(const fs::path& run) {
-    std::map<std::string, std::string> out;
-    for (const auto& entry : fs::recursive_directory_iterator(run))
-      if (entry.is_regular_file() && entry.path().filename() != "timing.json")
-        out[fs::relative(entry.path(), run).string()] = read_file(entry.path());
-    return out;
-  }
-
   fs::path embeddings() const { return folder_ / "planted" / "embeddings" / "planted"; }
 
   void fails(ErrorCode code, std::initializer_list<std::string_view> parts, const TrainOptions& with) const {
@@ -77,7 +70,7 @@ TEST_F(TrainTest, EveryVariantWritesTheFilesOfTheHeader) {
       expected.insert({"phase1/users.npy", "phase1/items.npy", "phase1.safetensors", "phase1.metrics.jsonl"});
     if (name != "only_semantic") expected.insert({"checkpoint.safetensors", "metrics.jsonl"});
     std::set<std::string> found;
-    for (const auto& [file, content] : files(with.output)) found.insert(file);
+    for (const auto& [file, content] : run_files(with.output)) found.insert(file);
     EXPECT_EQ(found, expected) << variant;
     EXPECT_TRUE(fs::exists(with.output / "timing.json"));
     for (const fs::path& output : result.outputs) EXPECT_TRUE(fs::exists(output)) << output;
@@ -116,10 +109,10 @@ TEST_F(TrainTest, ValidationOnSomeUsersIsTheSameEachTime) {
   TrainOptions with = options("base", "some");
   with.eval_users = 10;
   run(with, {});
-  const auto first = files(with.output);
+  const auto first = run_files(with.output);
   fs::remove_all(with.output);
   run(with, {});
-  EXPECT_EQ(files(with.output), first);
+  EXPECT_EQ(run_files(with.output), first);
   TrainOptions all = options("base", "all");
   run(all, {});
   EXPECT_NE(read_file(all.output / "metrics.jsonl"), first.at("metrics.jsonl"));
@@ -152,8 +145,8 @@ TEST_F(TrainTest, ABaselinesOptionIsOfItAlone) {
   fails(ErrorCode::kInvalidArgument, {"'ease_lambda' belongs to the model ease", "'model' is hgcf"}, with);
   with = options("base");
   with.set("softmax_tau", "1");
-  fails(ErrorCode::kInvalidArgument, {"'softmax_tau' belongs to the objective softmax", "'objective' is auto, which is hinge"},
-        with);
+  fails(ErrorCode::kInvalidArgument,
+        {"'softmax_tau' belongs to the objective softmax", "'objective' is auto, which is hinge"}, with);
   with.set("phase1_objective", "softmax");
   run(with, {});
 }
@@ -173,8 +166,8 @@ TEST_F(TrainTest, EqualRunsGiveEqualFilesForAnyNumberOfThreads) {
     run(options(variant, "again"), {});
     set_num_threads(2);
     run(options(variant, "two"), {});
-    EXPECT_EQ(files(folder_ / "one"), files(folder_ / "again")) << variant;
-    EXPECT_EQ(files(folder_ / "one"), files(folder_ / "two")) << variant;
+    EXPECT_EQ(run_files(folder_ / "one"), run_files(folder_ / "again")) << variant;
+    EXPECT_EQ(run_files(folder_ / "one"), run_files(folder_ / "two")) << variant;
     for (const char* name : {"one", "again", "two"}) fs::remove_all(folder_ / name);
   }
 }
@@ -190,23 +183,23 @@ TEST_F(TrainTest, PhaseOneInBfloat16IsNearFloat32AndTheSameForAnyNumberOfThreads
       return fails(ErrorCode::kUnavailable, {"phase1_precision", "AVX512-BF16", "float32"}, with);
     set_num_threads(threads);
     EXPECT_NEAR(run(with, {}).valid.front().second, expected, 0.1);
-    if (first.empty()) first = files(with.output);
-    EXPECT_EQ(files(with.output), first) << threads << " threads";
+    if (first.empty()) first = run_files(with.output);
+    EXPECT_EQ(run_files(with.output), first) << threads << " threads";
   }
-  EXPECT_NE(first.at("phase1/users.npy"), files(folder_ / "float32").at("phase1/users.npy"));
+  EXPECT_NE(first.at("phase1/users.npy"), run_files(folder_ / "float32").at("phase1/users.npy"));
 }
 
 TEST_F(TrainTest, AFinishedRunIsNotTrainedAgain) {
   run(options("hyperllm"), {});
-  const auto before = files(folder_ / "run");
+  const auto before = run_files(folder_ / "run");
   run(options("hyperllm"), {});
-  EXPECT_EQ(files(folder_ / "run"), before);
+  EXPECT_EQ(run_files(folder_ / "run"), before);
 }
 
 TEST_F(TrainTest, ACheckpointOfOtherOptionsOrDataStepsAside) {
   run(options("base"), {});
   const fs::path folder = folder_ / "run";
-  const auto before = files(folder);
+  const auto before = run_files(folder);
   TrainOptions other = options("base");
   other.lr = 0.5;
   hyperllm::test::RecordingSink sink;
@@ -216,7 +209,7 @@ TEST_F(TrainTest, ACheckpointOfOtherOptionsOrDataStepsAside) {
   EXPECT_NE(sink.warnings[0].find("checkpoint.safetensors.aside,"), std::string::npos) << sink.warnings[0];
   EXPECT_EQ(read_file(folder / "checkpoint.safetensors.aside"), before.at("checkpoint.safetensors"));
   EXPECT_EQ(read_file(folder / "metrics.jsonl.aside"), before.at("metrics.jsonl"));
-  EXPECT_NE(files(folder).at("model/users.npy"), before.at("model/users.npy"));
+  EXPECT_NE(run_files(folder).at("model/users.npy"), before.at("model/users.npy"));
 
   data_.train.item[0] = data_.train.item[0] == 0 ? 2 : 0;
   data::save_dataset(data_, folder_ / "planted");
