@@ -4,7 +4,7 @@
 set -eu
 cd "$1"
 status=0
-for file in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
+for file in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/*/*.md; do
   [ -e "$file" ] || continue
   awk -v file="$file" '
     function check(path, from) {

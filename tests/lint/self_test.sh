@@ -50,6 +50,8 @@ fresh; echo 'Open `hyperllm/data/gone.h`.' >"$tree/README.md"
 expect 1 doc_paths.sh "README.md:1: names 'hyperllm/data/gone.h'"
 fresh; echo 'Open [this](gone.md).' >"$tree/docs/d.md"
 expect 1 doc_paths.sh "docs/d.md:1: names 'docs/gone.md'"
+fresh; mkdir "$tree/docs/lab"; echo 'Open [this](../d.md) and [that](../gone.md).' >"$tree/docs/lab/n.md"
+expect 1 doc_paths.sh "docs/lab/n.md:1: names 'docs/lab/../gone.md'"
 fresh; echo 'Run `./nothing`.' >"$tree/README.md"
 expect 1 doc_paths.sh "names 'nothing'"
 exit $failed
