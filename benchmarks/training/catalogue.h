@@ -1,4 +1,4 @@
-// A made-up catalogue of Amazon-Beauty's size: interactions, tags and their skew, no content.
+// A synthetic catalogue of Amazon-Beauty's size: interactions, tags and their skew, no content.
 #pragma once
 
 #include <cmath>

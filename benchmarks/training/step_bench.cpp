@@ -1,6 +1,6 @@
 // A training step of phase 2 at Amazon-Beauty's size (10,553 users, 6,086 items, 6,418 tags, 49 dimensions,
-// 3 layers, batches of 4,096), whole and in parts, on made-up data. Counters, all per iteration: page faults,
-// allocations of 64 KB and more, and all calls of operator new.
+// 3 layers, batches of 4,096), whole and in parts, on synthetic data. Counters, all per iteration: page
+// faults, allocations of 64 KB and more, and all calls of operator new.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 

@@ -24,10 +24,10 @@ struct EasePlan {
 };
 EasePlan plan_ease(std::int64_t users, std::int64_t items);
 
-// The weights, items x items; a user's scores are the sum of his training items' rows. Works in double, since
-// the condition number of X^T X + lambda I grows with the catalogue over lambda; rounds at the end. Same
-// bytes for any number of threads. Reports its plan to `context` first; throws kInvalidArgument, before any
-// work, for a lambda that is not positive or a plan that does not fit; kInterrupted.
+// The weights, items x items; a user's scores are the sum of their training items' rows. Works in double,
+// since the condition number of X^T X + lambda I grows with the catalogue over lambda; rounds at the end.
+// Same bytes for any number of threads. Reports its plan to `context` first; throws kInvalidArgument, before
+// any work, for a lambda that is not positive or a plan that does not fit; kInterrupted.
 artifact::Matrix ease(const data::Csr& train, const EaseOptions& options, const Context& context = {});
 
 }  // namespace hyperllm::baselines

@@ -1,11 +1,14 @@
 // The dataset folder: what `prepare` writes and every later stage reads.
 //
-//   FOLDER/NAME.train.inter NAME.valid.inter NAME.test.inter   RecBole atomic files (NAME = the folder's own
-//   name) FOLDER/users.tsv items.tsv      one external id a line, header `user_id:token` / `item_id:token`;
-//   line = row number FOLDER/items.jsonl              optional item texts: {"id", "title", "brand",
-//   "categories": [[...]], "description", ...} FOLDER/tags.tsv tag_edges.tsv tag_items.tsv,
-//   item_summaries.jsonl user_summaries.jsonl   written by `extract` FOLDER/embeddings/ENCODER/users.npy
-//   items.npy                                           written by `embed`
+//   NAME.train.inter, NAME.valid.inter,           RecBole's atomic files; NAME is the folder's own name
+//   NAME.test.inter
+//   users.tsv, items.tsv                          one external id a line below a header, `user_id:token` or
+//                                                 `item_id:token`; the first id is row 0
+//   items.jsonl                                   item texts, if there are any: {"id", "title", "brand",
+//                                                 "categories": [[...]], "description", ...}
+//   tags.tsv, tag_edges.tsv, tag_items.tsv        written by `extract`
+//   item_summaries.jsonl, user_summaries.jsonl    written by `extract`
+//   embeddings/ENCODER/users.npy, items.npy       written by `embed`
 #pragma once
 
 #include <cstdint>

@@ -16,8 +16,8 @@ struct ItemText {
   std::string brand;
   std::vector<std::vector<std::string>> categories;  // paths, broad to narrow
   std::string description;
-  std::vector<std::pair<std::string, std::string>>
-      other;  // any other field, as text (for example "year", "genres")
+  // Any other field, as text (for example "year", "genres").
+  std::vector<std::pair<std::string, std::string>> other;
 };
 
 // One entry per item of `items`, in that order; an item without a line gets only its id. Throws kIo,

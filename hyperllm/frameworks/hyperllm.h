@@ -1,9 +1,9 @@
 // The HyperLLM framework (section 4 of the paper) around any backbone.
 //
 // One class serves both phases and every variant (hyperllm_method.h has the table):
-//   phase 1 (4.2)    embeddings = mixture of experts, no tags:           L = L_meta (11)
-//   phase 2 (4.3)    embeddings = table started at phase 1's output (12), tags:
-//                                                                        L = L_ui + L_tag + w L_cl (15)
+//   phase    section   embeddings                                    tags   loss
+//   1        4.2       mixture of experts                            no     L_meta (11)
+//   2        4.3       table that starts at phase 1's output (12)    yes    L_ui + L_tag + w L_cl (15)
 #pragma once
 
 #include <torch/types.h>

@@ -12,11 +12,13 @@ namespace hyperllm::importers {
 enum class Edition { kAuto, k2014, k2018, k2023 };
 
 // Reads reviews (JSON lines) or ratings (CSV), plain or gzip, told apart by content.
-//   2014 reviews reviewerID, asin, overall, unixReviewTime; ratings user,item,rating,timestamp without a
-//   header 2018 reviews as 2014; ratings item,user,rating,timestamp: the first two swapped 2023 reviews
-//   user_id, parent_asin, rating, timestamp in milliseconds; ratings with a header of these names
-// Without a stated edition, a ratings file without a header is told by which of its columns holds product
-// numbers (ten capitals and digits). Where `columns` names any, reviews are read by those. Throws kIo; kInvalidData (file, line, field, remedy).
+//   edition   reviews                                      ratings
+//   2014      reviewerID, asin, overall, unixReviewTime    user,item,rating,timestamp, no header
+//   2018      as 2014                                      item,user,rating,timestamp, no header
+//   2023      user_id, parent_asin, rating, timestamp      a header of these names
+// Times are seconds, in 2023 milliseconds. Without a stated edition, a ratings file without a header is told
+// by which of its columns holds product numbers (ten capitals and digits). Where `columns` names any, reviews
+// are read by those. Throws kIo; kInvalidData (file, line, field, remedy).
 void read_amazon(const std::filesystem::path& path, Edition edition, const CsvColumns& columns,
                  const Context& context, RawInteractions& raw);
 void read_amazon(const std::filesystem::path& path, Edition edition, const Context& context,

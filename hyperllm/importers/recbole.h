@@ -9,8 +9,11 @@
 
 namespace hyperllm::importers {
 
-// Reads NAME.inter, or NAME.train.inter, NAME.valid.inter and NAME.test.inter (their split is kept; they are
-// RecBole's "benchmark files"; a part for validation may be missing), from a folder or from the path of one such file. Throws kIo, kInvalidData.
+// Reads, from a folder or from the path of one such file,
+//   NAME.inter                                              or
+//   NAME.train.inter, NAME.valid.inter, NAME.test.inter     RecBole's "benchmark files": their split is kept;
+//                                                           the validation part may be missing
+// Throws kIo, kInvalidData.
 void read_recbole(const std::filesystem::path& path, const CsvColumns& columns, const Context& context,
                   RawInteractions& raw);
 void read_recbole(const std::filesystem::path& path, const Context& context, RawInteractions& raw);

@@ -35,7 +35,7 @@ std::int32_t id_below(const std::string& text, std::int64_t count, const char* w
   const auto id = data::to_integer(text);
   if (id && *id >= 0 && *id < count) return static_cast<std::int32_t>(*id);
   throw data_error(path.string(), 0, text.substr(0, 40),
-                   std::string("not a ") + what + " below " + std::to_string(count),
+                   std::string("not a valid ") + what + " id below " + std::to_string(count),
                    "Check that all files come from the same dataset.");
 }
 

@@ -20,12 +20,13 @@ namespace hyperllm::kernels {
 // them. tau > 0. `nothing`: so many further columns are no points but at distance 0 from every row, without a
 // gradient; -1 as a target stands for them.
 //
-// Three products over tiles of 64 rows, in one pass; per lane (contrast_lanes) 64 columns floats for the tile
-// and dim + 1 columns floats for the columns' sums. With AVX-512, and where tau (at least
-// 0.3 / c, and 0.5 / c at radius 1.5) allows piecewise polynomials of the weights themselves, those; with
-// AMX then four products in two passes, in as much memory. Otherwise, on AVX2 and AVX-512, points of radius
-// up to about 1.7 (sqrt(c) d, so that v < 15.9) take polynomials of the squared distance; all else closed
-// forms.
+// Three products over tiles of 64 rows, in one pass. Memory per lane (contrast_lanes): 64 columns floats for
+// the tile and (dim + 1) columns floats for the columns' sums. How the weights are computed:
+//   AVX-512, tau >= 0.3 / c (0.5 / c at radius 1.5)   piecewise polynomials of the weights themselves; with
+//                                                     AMX then four products in two passes, in as much memory
+//   AVX2 and AVX-512 otherwise, points of radius up   piecewise polynomials of the squared distance, then exp
+//   to about 1.7 (sqrt(c) d, so that v < 15.9)
+//   all else                                          closed forms
 //
 // Relative error of the loss below 1e-6 and of the gradients (Frobenius) below 1e-5 against float64 while
 // logits stay below 100; inner products in float32 (absolute error about 1e-7 x0 y0, with AMX at most 2^-17

@@ -114,8 +114,8 @@ void CallStore::make_tables() {
 void CallStore::check_version() {
   const std::string version = fact("version");
   HYPERLLM_CHECK(version == kVersion, ErrorCode::kInvalidData,
-                 "call store: written in format " + version + "; this programme reads format " +
-                     std::string(kVersion) + ". Use another store, or the programme that wrote it.");
+                 "call store: written in format " + version + "; this program reads format " +
+                     std::string(kVersion) + ". Use another store, or the program that wrote it.");
 }
 
 void CallStore::register_worker() {

@@ -9,9 +9,8 @@
 
 namespace hyperllm::llm {
 
-// One connection, used by one thread. Parameters are written $1, $2, ...; values travel as text, NULL reads
-// as
-// "". Failures throw kIo with the database's own words.
+// One connection, used by one thread. Parameters are written $1, $2, ...; values travel as text, and NULL
+// reads as "". Failures throw kIo with the database's own words.
 class Database {
  public:
   using Row = std::vector<std::string>;

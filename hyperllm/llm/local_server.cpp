@@ -61,11 +61,11 @@ std::string end_of(const fs::path& log) {
 }  // namespace
 
 LocalServer::LocalServer(const LocalServerOptions& options, const Context& context) {
-  const fs::path programme = find_on_path();
+  const fs::path program = find_on_path();
   HYPERLLM_CHECK(fs::is_regular_file(options.model), ErrorCode::kIo,
                  options.model.string() + ": no such file. With llm = local, --model names a GGUF file.");
   const std::string port = std::to_string(free_port());
-  std::vector<std::string> words = {programme.string(),
+  std::vector<std::string> words = {program.string(),
                                     "--model",
                                     options.model.string(),
                                     "--host",

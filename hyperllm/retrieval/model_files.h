@@ -1,16 +1,21 @@
 // A trained model as files, the hand-over from training to evaluation and serving.
 //
-//   RUN/model/model.json      {"kind": "embeddings", "geometry": "lorentz", "curvature": 1}
-//                             {"kind": "popularity"} | {"kind": "item_item"}
-//                             {"kind": "sparse_item_item", "items": 6086}
-//   RUN/model/users.npy, items.npy   embeddings: rows in the dataset's order, final representations. lorentz:
-//                             space coordinates only (time is sqrt(1/c + |x|^2)); poincare: ball coordinates;
-//                             euclidean: ranked by inner product
-//   RUN/model/item_scores.npy popularity: items x 1
-//   RUN/model/weights.npy     item_item: items x items (EASE); a user's scores are the sum of the rows of the
-//                             user's training items
-//   RUN/model/entries.npy     sparse_item_item: entries x 3, the weights that are not zero as row, column,
-//                             weight, ascending by row and column
+// RUN/model/model.json names the kind and RUN/model/ holds its matrices:
+//
+//   model.json                                                      matrices
+//   {"kind": "embeddings", "geometry": "lorentz", "curvature": 1}   users.npy, items.npy
+//   {"kind": "popularity"}                                          item_scores.npy
+//   {"kind": "item_item"}                                           weights.npy
+//   {"kind": "sparse_item_item", "items": 6086}                     entries.npy
+//
+//   users.npy, items.npy   final representations, rows in the dataset's order. lorentz: space coordinates
+//                          only (time is sqrt(1/c + |x|^2)); poincare: ball coordinates; euclidean: ranked
+//                          by inner product
+//   item_scores.npy        items x 1
+//   weights.npy            items x items (EASE); a user's scores are the sum of the rows of their training
+//                          items
+//   entries.npy            entries x 3: the weights that are not zero as row, column, weight, ascending by
+//                          row and column
 #pragma once
 
 #include <filesystem>

@@ -42,7 +42,7 @@ std::unique_ptr<Scorer> make_embedding_scorer(const Space& space, std::span<cons
                                               std::span<const float> items, std::int64_t dim);
 // One score an item, the same for everybody.
 std::unique_ptr<Scorer> make_popularity_scorer(std::vector<float> item_scores, std::int64_t num_users);
-// Scores of user u = sum of rows weights[i] over his items in `history`; items x items, row-major, owned.
+// Scores of user u = sum of rows weights[i] over their items in `history`; items x items, row-major, owned.
 std::unique_ptr<Scorer> make_item_item_scorer(std::vector<float> weights, data::Csr history);
 
 // Item-item weights of which few are not zero: links, items x items, says which, values[e] belongs to its

@@ -11,15 +11,15 @@
 namespace hyperllm::training {
 
 enum class Sampling {
-  // Every positive so often an epoch as its draws say (`copies`), in a new order, fresh negatives.
-  // User-item pairs in full batches, the last one smaller; all others spread evenly over them.
+  // Every positive as often an epoch as its draws say (`copies`), in a new order and with new negatives.
+  // User-item pairs fill the batches, of which the last is smaller; all others are spread evenly over them.
   kFresh,
-  // What the released code does: positives shuffled once and served in fixed full batches, the remainder
-  // never used; five workers run through the same batches, negatives included, and the trainer takes
-  // whichever is ready (drawn at random here), so that an epoch repeats batches and misses others: it
-  // sees about half of the positives in the released code, about 0.7 of them in this model of it, whose
-  // workers drift further apart. Pairs that are there in both directions serve with the first half of
-  // their entries in row order.
+  // What the released code does. Positives are shuffled once and served in fixed full batches; the remainder
+  // is never used. Five workers run through the same batches, negatives included, and the trainer takes the
+  // batch of whichever worker is ready (drawn at random here). So an epoch repeats batches and misses others:
+  // it sees about half of the positives in the released code, and about 0.7 of them here, where the workers
+  // drift further apart. Of pairs that are there in both directions, the first half of the entries in row
+  // order is used.
   kPaper,
 };
 

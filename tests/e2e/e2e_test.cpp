@@ -188,7 +188,7 @@ TEST_F(EndToEnd, CtrlCInTrainingIsStatus130AndTheSameCommandGoesOn) {
   expect_same(results(calm / "out"), results(place / "out"));
 }
 
-// A user's summary holds his training items. After another split, some of those are to be found.
+// A user's summary holds their training items. After another split, some of those are to be found.
 TEST_F(EndToEnd, SummariesEmbeddingsAndModelsOfAnotherSplitAreRefused) {
   const fs::path place = workplace("a");
   const auto prepare = [&](const std::string& seed) {

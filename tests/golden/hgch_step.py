@@ -11,7 +11,7 @@ import numpy as np
 USERS, ITEMS, DIM = 4, 4, 3
 PAIRS = [(0, 0), (0, 1), (1, 0), (2, 2), (2, 3), (3, 2)]
 TRIPLETS = [(0, 4, 5), (1, 5, 4), (2, 6, 7), (3, 7, 6), (0, 7, 6), (1, 4, 6), (0, 5, 4)]
-# c, layers, how far out user 2 is: at 5 he clips the midpoints of his neighbours
+# c, layers, how far out user 2 is: at 5 it clips the midpoints of its neighbours
 CASES = [(1.0, 3, 1), (0.6, 3, 1), (1.0, 2, 5), (0.6, 2, 5)]
 MARGIN, CLIP = 0.3, 0.996
 STEPS, LR, DECAY, BETA1, BETA2, EPSILON = 2, 1e-2, 0.2, 0.9, 0.999, 1e-8

@@ -225,7 +225,7 @@ std::string uses_the_graph(const std::string& backbone, const OwnTexts& options)
   moved[4] += 0.3;  // item 0, whom user 0 knows
   const torch::Tensor before = model->encode(tangents, two_islands(), {}),
                       after = model->encode(moved, two_islands(), {});
-  if (torch::allclose(before[0], after[0], 1e-4, 1e-5)) return "a user does not feel his item";
+  if (torch::allclose(before[0], after[0], 1e-4, 1e-5)) return "a user does not feel their item";
   for (const std::int64_t node : {2, 3, 6, 7})
     if (!torch::allclose(before[node], after[node], 1e-6, 1e-7))
       return "node " + std::to_string(node) + " feels the other island";

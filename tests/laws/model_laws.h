@@ -33,7 +33,7 @@ std::string loss_falls(const LawBench& bench, stages::train::TrainOptions option
 // Two runs with one seed, on one thread and on two, end in the same bytes; another seed in others.
 std::string same_bytes(const LawBench& bench, stages::train::TrainOptions options);
 // What was saved ranks as what was trained did: validation metrics agree to the last bit, and a user ranked
-// alone gets what he gets among others.
+// alone gets what they get among others.
 std::string saved_model_ranks_the_same(const LawBench& bench, stages::train::TrainOptions options);
 // The saved model names the geometry and the curvature in which the backbone was validated.
 std::string saved_in_the_validated_space(const LawBench& bench, stages::train::TrainOptions options);

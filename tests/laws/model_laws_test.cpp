@@ -265,7 +265,7 @@ INSTANTIATE_TEST_SUITE_P(All, GraphLaws, ::testing::ValuesIn(graph_backbones()),
                          [](const auto& the) { return the.param; });
 
 TEST(MatrixFactorisation, IsTheOneThatDoesNotUseTheGraph) {
-  EXPECT_EQ(uses_the_graph("bprmf"), "a user does not feel his item");
+  EXPECT_EQ(uses_the_graph("bprmf"), "a user does not feel their item");
 }
 
 class PlantedFault : public FolderTest {

@@ -23,7 +23,7 @@ class Store : public testing::TestWithParam<std::string> {
   void SetUp() override {
     if (GetParam() == "postgresql") {
       where_ = testing_support::temporary_postgres();
-      if (where_.empty()) GTEST_SKIP() << "PostgreSQL's server programmes are not installed";
+      if (where_.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
       auto database = open_postgres(where_);
       database->run("DROP TABLE IF EXISTS calls, attempts, facts");
     } else {
@@ -232,7 +232,7 @@ TEST(SqliteStore, SaysThatAFileIsNoDatabase) {
 
 TEST(PostgresStore, WorkersDivideTheCallsAndTheDeadLoseTheirs) {
   const std::string where = testing_support::temporary_postgres();
-  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programmes are not installed";
+  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
   open_postgres(where)->run("DROP TABLE IF EXISTS calls, attempts, facts");
   auto first = CallStore::open(where), second = CallStore::open(where);
   first->claim(calls(2));
@@ -254,7 +254,7 @@ TEST(PostgresStore, WorkersDivideTheCallsAndTheDeadLoseTheirs) {
 // What "IF NOT EXISTS" promises holds only for those who come one after the other.
 TEST(PostgresStore, WorkersMayStartAtOnceOnAnEmptyDatabase) {
   const std::string where = testing_support::temporary_postgres();
-  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programmes are not installed";
+  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
   const auto server = open_postgres(where);
   for (int round = 0; round < 8; ++round) {
     const std::string name = "fresh" + std::to_string(round);

@@ -243,7 +243,7 @@ TEST_F(Running, ForecastCountsOnlyWhatIsLeft) {
 
 TEST(RunningTogether, TwoProcessesOnOnePostgresStoreMakeEachCallOnce) {
   const std::string where = temporary_postgres();
-  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programmes are not installed";
+  if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
   AskedLog log, askers;
   FakeServer server([&](const FakeRequest& request) {
     const json body = json::parse(request.body);

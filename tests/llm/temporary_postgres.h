@@ -5,7 +5,7 @@
 
 namespace hyperllm::testing_support {
 
-// The URL of a database that lives until the process ends; "" where the server's programmes are not
+// The URL of a database that lives until the process ends; "" where the server's programs are not
 // installed. Started once a process. Throws where they are, but do not run.
 std::string temporary_postgres();
 

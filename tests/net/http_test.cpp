@@ -161,7 +161,7 @@ class Tls {
 
 TEST(Http, UntrustedCertificatesAreTheirOwnFailureAndCanBeTrusted) {
   Tls server;
-  if (!server.made()) GTEST_SKIP() << "openssl's programme is not installed";
+  if (!server.made()) GTEST_SKIP() << "openssl's program is not installed";
   HttpReply reply;
   for (int i = 0; i < 100; ++i) {  // until it listens
     reply = fetch({.url = server.url()});

@@ -22,7 +22,7 @@ struct BenchOptions {
   bool json = false;
   FieldList fields() {
     return {
-        {"dataset", &dataset, "dataset folder to estimate for; empty: made-up data of Amazon-Beauty's sizes"},
+        {"dataset", &dataset, "dataset folder to estimate for; empty: synthetic, of Amazon-Beauty's size"},
         {"model", &model, "backbone, as train has it"},
         {"objective", &objective, "as train has it"},
         {"dim", &dim, "dimensions of the hyperbolic space", within(1, 4096)},

@@ -127,7 +127,7 @@ BenchResult run(const BenchOptions& options, const Context& context) {
   training::leave_threads_to_loops();
   BenchResult result;
   {
-    context.info(options.dataset.empty() ? "bench: made-up data of Amazon-Beauty's sizes"
+    context.info(options.dataset.empty() ? "bench: synthetic data of Amazon-Beauty's sizes"
                                          : "bench: loads " + options.dataset.string());
     data::Synthetic data = load(options);
     result.dataset = data.dataset.name;

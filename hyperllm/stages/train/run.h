@@ -1,11 +1,12 @@
 // `hyperllm train`: from a dataset folder to a run folder.
 //
-//   RUN/model/                    what evaluate and recommend read (retrieval/model_files.h)
-//   RUN/result.json               best epoch and its validation metrics; no time, no test metric
-//   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
-//   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
-//   RUN/checkpoint.safetensors, RUN/phase1.safetensors   until the run has ended
-//   RUN/timing.json               seconds by purpose, planned and peak memory; differs between equal runs
+//   model/                                       what evaluate and recommend read (retrieval/model_files.h)
+//   result.json                                  best epoch, its validation metrics; no time, no test metric
+//   metrics.jsonl, phase1.metrics.jsonl          one line an epoch
+//   phase1/users.npy, phase1/items.npy           x of (12): tangent vectors
+//   checkpoint.safetensors, phase1.safetensors   until the run has ended
+//   timing.json                                  seconds by purpose, planned and peak memory; differs between
+//                                                equal runs
 #pragma once
 
 #include <filesystem>

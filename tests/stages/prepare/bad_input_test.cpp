@@ -222,9 +222,9 @@ TEST_F(PrepareBadInput, ReleasedFoldersThatDoNotFit) {
     Parts parts;
   } cases[] = {
       {"[]", "{}", "{}", {"id_to_tag.json", "not a JSON object"}},
-      {"{\"0\": \"a\", \"2\": \"b\"}", "{}", "{}", {"id_to_tag.json", "'2'", "not a tag below 2"}},
+      {"{\"0\": \"a\", \"2\": \"b\"}", "{}", "{}", {"id_to_tag.json", "'2'", "not a valid tag id below 2"}},
       {"{\"0\": \"\"}", "{}", "{}", {"id_to_tag.json", "'0'", "no text"}},
-      {"{\"0\": \"a\"}", "{\"0\": [6086]}", "{}", {"tag_to_item.json", "'6086'", "not a item below 6086"}},
+      {"{\"0\": \"a\"}", "{\"0\": [6086]}", "{}", {"tag_to_item.json", "'6086'", "valid item id below 6086"}},
       {"{\"0\": \"a\"}", "{\"0\": 1}", "{}", {"tag_to_item.json", "not a list"}},
       {"{\"0\": \"a\"}", "{}", "{\"0\": [-1]}", {"tag_to_tag.json", "'-1'"}},
       {"{\"0\": \"a\"}", "{}", "{\"0\": [1", {"tag_to_tag.json", "not a JSON object"}}};

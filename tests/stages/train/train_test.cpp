@@ -268,11 +268,11 @@ TEST_F(TrainTest, InitialEmbeddingsOfOtherWidthAreRefused) {
 }
 
 // Nothing is trained, so that the representations show where training starts. User 0 has no item: A = 1 for
-// him, and after two layers his point is expmap0(2 t). User 1 has one item, whose tangent is zero: after one
-// layer his point is expmap0(t / 2).
+// that user, whose point after two layers is expmap0(2 t). User 1 has one item, whose tangent is zero: after
+// one layer their point is expmap0(t / 2).
 class InitialEmbeddingsTest : public TrainTest {
  protected:
-  // The representation of `user` when his row of the file is `row`, and all others are zero.
+  // The representation of `user` when their row of the file is `row`, and all others are zero.
   std::vector<float> start(std::int64_t user, const std::vector<float>& row, std::int64_t layers) {
     data::Dataset data;
     data.name = "lonely";
