@@ -7,7 +7,6 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-find_package(Torch REQUIRED)
 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
@@ -26,6 +25,14 @@ if(HYPERLLM_BENCHMARKS)
   find_package(benchmark REQUIRED)
 endif()
 
+if(NOT HYPERLLM_TRAIN)
+  return()
+endif()
+find_package(Torch)
+if(NOT Torch_FOUND)
+  message(FATAL_ERROR "LibTorch is missing: apt-get install libtorch-dev, or name another with CMAKE_PREFIX_PATH. "
+                      "-DHYPERLLM_TRAIN=OFF builds `hyperllm` alone, which does all but train.")
+endif()
 # LibTorch behind one interface target: its headers count as system headers (no warnings of theirs), and
 # they are precompiled once (one inclusion costs about ten seconds).
 add_library(hyperllm_torch INTERFACE)

@@ -20,9 +20,12 @@ function(hyperllm_common target)
 endfunction()
 
 # hyperllm_library(NAME base SOURCES a.cpp ... DEPS hyperllm_x ... PRIVATE_DEPS ... [TORCH])
-# Makes target hyperllm_<name> from the sources beside the calling CMakeLists.txt.
+# Makes target hyperllm_<name> from the sources beside the calling CMakeLists.txt. TORCH: part of hyperllm-train.
 function(hyperllm_library)
   cmake_parse_arguments(A "TORCH" "NAME" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  if(A_TORCH AND NOT HYPERLLM_TRAIN)
+    return()
+  endif()
   set(target hyperllm_${A_NAME})
   add_library(${target} STATIC ${A_SOURCES})
   hyperllm_common(${target})

@@ -4,15 +4,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
+#include <iostream>
 #include <limits>
-#include <ostream>
+#include <optional>
 #include <thread>
 
 #include "hyperllm/apps/console.h"
 #include "hyperllm/apps/pipeline.h"
 #include "hyperllm/apps/recipe.h"
 #include "hyperllm/apps/signals.h"
+#include "hyperllm/apps/train_program.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
 
@@ -111,6 +114,7 @@ class Program {
   }
 
   int run(std::vector<std::string> arguments) {
+    arguments_ = arguments;
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them off the end
     try {
       app_.parse(std::move(arguments));
@@ -138,6 +142,12 @@ class Program {
   void add_stage(const Stage& stage) {
     CLI::App* command = app_.add_subcommand(stage.name, stage.help);
     command->allow_extras();
+    if (!stage.make) {
+      command->preparse_callback(
+          [this, name = stage.name](std::size_t) { become_train_program(arguments_, "`" + name + "`"); });
+      calls_.push_back(nullptr);
+      return;
+    }
     calls_.push_back(stage.make());
     for (const Field& field : calls_.back()->fields()) add_flag(*command, field);
   }
@@ -172,7 +182,16 @@ class Program {
                     (near.empty() ? "." : "; did you mean '" + near + "'?") + "\n" + hint());
   }
 
+  std::optional<Recipe> chosen_recipe() const {
+    if (!chosen() || chosen()->get_name() != "run") return std::nullopt;
+    Recipe recipe = load_recipe(settings_.recipe, settings_.overrides);
+    if (trains(recipe) && !find_stage(stages_, "train").make)
+      become_train_program(arguments_, settings_.recipe + ", which trains,");
+    return recipe;
+  }
+
   int call() {
+    const std::optional<Recipe> recipe = chosen_recipe();
     const Verbosity verbosity = settings_.quiet     ? Verbosity::kQuiet
                                 : settings_.verbose ? Verbosity::kVerbose
                                                     : Verbosity::kNormal;
@@ -183,10 +202,9 @@ class Program {
     const Context context{&console, stop.token()};
     HYPERLLM_CHECK(chosen(), ErrorCode::kInvalidArgument, "which command? " + hint());
     const std::string name = chosen()->get_name();
-    if (name == "run") {
-      const Recipe recipe = load_recipe(settings_.recipe, settings_.overrides);
-      set_threads(recipe.threads);
-      run_recipe(recipe, settings_.only, stages_, context, out_);
+    if (recipe) {
+      set_threads(recipe->threads);
+      run_recipe(*recipe, settings_.only, stages_, context, out_);
     } else {
       set_threads(0);
       for (std::size_t i = 0; i < stages_.size(); ++i)
@@ -223,6 +241,7 @@ class Program {
   const std::vector<Stage>& stages_;
   std::ostream& out_;
   std::FILE* errors_;
+  std::vector<std::string> arguments_;
   CLI::App app_{"Recommenders in hyperbolic space, enhanced by what a language model knows"};
   Settings settings_;
   std::vector<std::unique_ptr<StageCall>> calls_;
@@ -233,6 +252,12 @@ class Program {
 int run_command(const std::vector<std::string>& arguments, const std::vector<Stage>& stages,
                 std::ostream& out, std::FILE* errors) {
   return Program(stages, out, errors).run(arguments);
+}
+
+int run_program(int argc, char** argv, const std::vector<Stage>& stages) {
+  // A write beyond a limit on the size of files then fails with a reason, instead of ending the program.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return run_command({argv + 1, argv + argc}, stages, std::cout, stderr);
 }
 
 }  // namespace hyperllm::apps

@@ -251,6 +251,10 @@ std::filesystem::path run_folder(const Recipe& recipe, const std::string& run) {
   return recipe.output / "runs" / run;
 }
 
+bool trains(const Recipe& recipe) {
+  return recipe.train || !recipe.runs.empty() || !recipe.models.empty() || !recipe.variants.empty();
+}
+
 void run_recipe(const Recipe& recipe, const std::vector<std::string>& only, const std::vector<Stage>& stages,
                 const Context& context, std::ostream& out) {
   std::vector<Step> steps = Planner(recipe, only, stages).plan();

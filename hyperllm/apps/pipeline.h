@@ -14,6 +14,9 @@ namespace hyperllm::apps {
 // Where a recipe's files go: the dataset folder, and OUTPUT/runs/NAME for each of its runs.
 std::filesystem::path run_folder(const Recipe& recipe, const std::string& run);
 
+// True if the recipe asks for models.
+bool trains(const Recipe& recipe);
+
 // Builds every call first, so that a mistake anywhere in the recipe is told before any work is done; then
 // prepare, extract, each embed, and for each run train and evaluate; at last report, to `out`. `only`: walks
 // through those runs alone whose name, or name/seed-N, is one of these patterns of the shell ('hrcf-*');

@@ -60,10 +60,13 @@ class StageCall {
 struct Stage {
   std::string name;
   std::string help;
-  std::function<std::unique_ptr<StageCall>()> make;
+  std::function<std::unique_ptr<StageCall>()> make;  // empty: the program hyperllm-train has it
 };
 
-// The stages of this build, in the order of the pipeline.
+// Every stage in the order of the pipeline, those that need LibTorch without `make`: what `hyperllm` is made of.
+const std::vector<Stage>& core_stages();
+
+// The same with all of them: what `hyperllm-train` is made of.
 const std::vector<Stage>& all_stages();
 
 // Throws kInvalidArgument if there is none.

@@ -1,15 +1,13 @@
-// The one place that knows every stage: how each is called and which files it reads and writes.
+// How each stage is called and which files it reads and writes; train_stages.cpp has those with LibTorch.
 #include <algorithm>
 #include <ostream>
 #include <utility>
 
-#include "hyperllm/apps/stage.h"
+#include "hyperllm/apps/stage_files.h"
 #include "hyperllm/artifact/manifest.h"
-#include "hyperllm/base/file_set.h"
 #include "hyperllm/llm/call_store.h"
 #include "hyperllm/llm/session.h"
 #include "hyperllm/metrics/evaluation_files.h"
-#include "hyperllm/stages/bench/run.h"
 #include "hyperllm/stages/embed/run.h"
 #include "hyperllm/stages/evaluate/run.h"
 #include "hyperllm/stages/extract/run.h"
@@ -17,51 +15,11 @@
 #include "hyperllm/stages/recommend/run.h"
 #include "hyperllm/stages/report/run.h"
 #include "hyperllm/stages/tags/run.h"
-#include "hyperllm/stages/train/run.h"
 
 namespace hyperllm::apps {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Options>
-class CallOf : public StageCall {
- public:
-  FieldList fields() override { return options_.fields(); }
-
- protected:
-  Options options_;
-};
-
-// A stage that only answers a question leaves no manifest.
-template <typename Options>
-class QuestionOf : public CallOf<Options> {
- public:
-  fs::path manifest() const override { return {}; }
-  Files inputs() const override { return {}; }
-  Files outputs() const override { return {}; }
-};
-
-Files existing(const fs::path& folder, std::initializer_list<const char*> names) {
-  finish_commit(folder);
-  Files files;
-  for (const char* name : names)
-    if (fs::exists(folder / name)) files.push_back(folder / name);
-  return files;
-}
-
-void append(Files& files, const Files& more) { files.insert(files.end(), more.begin(), more.end()); }
-
-// Regular files of the folder whose names end in `suffix`, by name.
-Files files_in(const fs::path& folder, std::string_view suffix) {
-  finish_commit(folder);
-  Files files;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.is_regular_file() && entry.path().string().ends_with(suffix)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
 
 // The file of the model that a stage starts itself; empty if a server answers.
 fs::path local_model(const llm::ServerOptions& server) {
@@ -78,11 +36,6 @@ Files interaction_files(const fs::path& dataset) {
   Files files = files_in(dataset, ".inter");
   append(files, existing(dataset, {"users.tsv", "items.tsv"}));
   return files;
-}
-
-// A folder that an earlier stage made. Without it the stage fails, and says what is missing.
-fs::path if_there(const fs::path& dataset, const fs::path& folder) {
-  return fs::is_directory(dataset) ? folder : fs::path();
 }
 
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
@@ -225,47 +178,6 @@ class Embed : public CallOf<stages::embed::EmbedOptions> {
   }
 };
 
-class Train : public CallOf<stages::train::TrainOptions> {
- public:
-  void check() override { options_.validate(); }
-  std::vector<Need> needs() const override {
-    std::vector<Need> files;
-    if (options_.needs_tags())
-      files.push_back({options_.dataset / "tags.tsv",
-                       "Add [extract] to the recipe, or choose a variant without tags (base, semantic)."});
-    if (const fs::path folder = options_.embeddings_folder(); !folder.empty())
-      files.push_back({folder / "users.npy",
-                       "Add an [[embed]] of that name to the recipe, or name another in 'embeddings' or "
-                       "'init_embeddings'."});
-    return files;
-  }
-  Files makes() const override { return {options_.output / "phase1" / "users.npy"}; }
-  fs::path manifest() const override { return options_.output / "manifest.json"; }
-  fs::path writes_to() const override { return if_there(options_.dataset, options_.output); }
-  Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
-  Files outputs() const override { return result_.outputs; }
-  // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
-  Files builds_on() const override {
-    const fs::path folder = options_.embeddings_folder();
-    if (folder.empty()) return {};
-    return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
-  }
-  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
-  bool keeps_result() const override { return options_.resume; }
-  void run(const Context& context, std::ostream&) override {
-    result_ = stages::train::run(options_, context);
-    ran_ = true;
-  }
-  void ended() override {
-    std::error_code ignored;  // one that stays is set aside by the next training
-    for (const fs::path& file : result_.checkpoints) fs::remove(file, ignored);
-  }
-
- private:
-  bool ran_ = false;
-  stages::train::TrainResult result_;
-};
-
 class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
  public:
   void check() override { stages::evaluate::check(options_); }
@@ -322,32 +234,27 @@ class Report : public QuestionOf<stages::report::ReportOptions> {
   }
 };
 
-class Bench : public QuestionOf<stages::bench::BenchOptions> {
- public:
-  void run(const Context& context, std::ostream& out) override {
-    out << stages::bench::run(options_, context).text;
-  }
-};
-
 template <typename Call>
 Stage stage(const char* name, const char* help) {
   return {name, help, [] { return std::make_unique<Call>(); }};
 }
 
+Stage in_train_program(const char* name, const char* help) { return {name, help, {}}; }
+
 }  // namespace
 
-const std::vector<Stage>& all_stages() {
+const std::vector<Stage>& core_stages() {
   static const std::vector<Stage> stages = {
       stage<Prepare>("prepare", "Raw interactions and item texts to a dataset folder"),
       stage<Extract>("extract", "Tags, their hierarchy and summaries from the item texts"),
       stage<Tags>("tags", "The tag hierarchy as a tree; what is wrong with it; cleaning by rules"),
       stage<Embed>("embed", "Summaries to semantic embeddings"),
-      stage<Train>("train", "A dataset to a model: a baseline, a backbone, HyperLLM around it"),
+      in_train_program("train", "A dataset to a model: a baseline, a backbone, HyperLLM around it"),
       stage<Evaluate>("evaluate", "Metrics of a model, ranking the whole catalogue for every user"),
       stage<Recommend>("recommend", "The best items for users, with titles"),
       stage<Report>("report", "Evaluated runs side by side"),
-      stage<Bench>("bench",
-                   "This machine: its ceilings, time and memory of training, an estimate for a dataset"),
+      in_train_program("bench",
+                       "This machine: its ceilings, time and memory of training, an estimate for a dataset"),
   };
   return stages;
 }

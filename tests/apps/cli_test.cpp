@@ -17,8 +17,11 @@ class CliTest : public hyperllm::test::FolderTest {
  protected:
   int run(std::vector<std::string> arguments) {
     out_.str("");
+    std::vector<Stage> stages = test::made_up_stages(log_);
+    for (Stage& stage : stages)
+      if (without_train_ && stage.name == "train") stage.make = {};
     std::FILE* errors = std::fopen((folder_ / "errors").c_str(), "w+");
-    const int status = run_command(arguments, test::made_up_stages(log_), out_, errors);
+    const int status = run_command(arguments, stages, out_, errors);
     std::fclose(errors);
     errors_ = read_file(folder_ / "errors");
     return status;
@@ -38,6 +41,7 @@ class CliTest : public hyperllm::test::FolderTest {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
+  bool without_train_ = false;
   test::Log log_;
   std::ostringstream out_;
   std::string errors_;
@@ -127,6 +131,47 @@ TEST_F(CliTest, SecondSignalQuitsAtOnce) {
     std::this_thread::sleep_for(std::chrono::seconds(30));
   };
   EXPECT_EXIT(run(train({})), ::testing::ExitedWithCode(130), "");
+}
+
+// As in `hyperllm`, where another program has the stage.
+class CliWithoutTrainTest : public CliTest {
+ protected:
+  void SetUp() override {
+    CliTest::SetUp();
+    without_train_ = true;
+    ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+    put("source.txt", "raw");
+    put("prepares.toml", "[prepare]\nsource = '" + (folder_ / "source.txt").string() + "'\n[extract]\n");
+    put("trains.toml", "[runs.ease]\nmodel = 'ease'\n");
+    ::setenv("TEST_TMPDIR", folder_.c_str(), 1);
+    ::setenv("PATH", ("/nowhere:" + folder_.string() + ":/usr/bin:/bin").c_str(), 1);
+  }
+  std::string recipe(const char* name) const { return (folder_ / name).string(); }
+};
+
+TEST_F(CliWithoutTrainTest, WhatNeedsItSaysWhatToInstall) {
+  const std::string remedy =
+      "Install the package hyperllm-train; or, from source: apt-get install libtorch-dev";
+  fails(6, "`train` needs the program hyperllm-train, which is neither beside hyperllm", train({}));
+  fails(6, remedy, {"train", "--help"});
+  fails(6, "trains.toml, which trains, needs the program hyperllm-train", {"run", recipe("trains.toml")});
+  const std::string output = "output=" + (folder_ / "out").string();
+  fails(6, remedy, {"run", recipe("prepares.toml"), "--set", output, "--set", "train.epochs=3"});
+  EXPECT_TRUE(log_.calls.empty());
+  EXPECT_EQ(run({"run", recipe("prepares.toml"), "--set", output}), 0) << errors_;
+  EXPECT_EQ(log_.calls.size(), 2);
+  EXPECT_EQ(run({"--help"}), 0);
+  EXPECT_NE(out_.str().find("Made-up train"), std::string::npos);
+}
+
+TEST_F(CliWithoutTrainTest, TheOtherProgramGetsTheWholeCommandLine) {
+  put("hyperllm-train", "#!/bin/sh\necho \"got: $*\" >&2\nexit 7\n");
+  fails(6, "needs the program hyperllm-train", train({}));  // a file that nobody may start is none
+  std::filesystem::permissions(folder_ / "hyperllm-train", std::filesystem::perms::owner_all);
+  const auto exits = ::testing::ExitedWithCode(7);
+  EXPECT_EXIT(run({"--threads", "2", "train", "--model", "a b", "--help"}), exits,
+              "got: --threads 2 train --model a b --help");
+  EXPECT_EXIT(run({"run", recipe("trains.toml"), "-q"}), exits, "got: run .*trains.toml -q");
 }
 
 TEST_F(CliTest, RunSetsOverridesAndPrintsTheTableOnStdout) {

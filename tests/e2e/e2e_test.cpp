@@ -315,5 +315,47 @@ TEST_F(EndToEnd, ExitStatuses) {
   EXPECT_EQ(run(place, {"--version"}).status, 0);
 }
 
+TEST_F(EndToEnd, WithoutLibTorchAllButTrainWorks) {
+  const fs::path place = workplace("a"), bin = place / "bin",
+                 built = fs::path(HYPERLLM_PROGRAM).parent_path();
+  ASSERT_EQ(
+      run(place, {"prepare", "--input", "ratings.csv", "--items", "items.jsonl", "--output", "d"}).status, 0);
+  const std::vector<std::string> train = {"train", "--dataset", "d", "--output", "run", "--model", "popular"};
+  ASSERT_EQ(run(place, train).status, 0);
+
+  fs::create_directories(bin);
+  fs::copy_file(HYPERLLM_PROGRAM, bin / "hyperllm");
+  const auto alone = [&](const std::vector<std::string>& words) {
+    return Program(place, words, (bin / "hyperllm").string()).wait();
+  };
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"extract", "--dataset", "d"},
+                                             {"tags", "--dataset", "d"},
+                                             {"embed", "--dataset", "d", "--dimension", "8"},
+                                             {"evaluate", "--dataset", "d", "--run", "run"},
+                                             {"recommend", "--dataset", "d", "--run", "run", "--users", "u1"},
+                                             {"report", "--runs", "run"}}) {
+    const Finished finished = alone(words);
+    EXPECT_EQ(finished.status, 0) << words[0] << ": " << finished.err;
+  }
+  Finished refused = alone(train);
+  EXPECT_EQ(refused.status, 6) << refused.err;
+  EXPECT_NE(refused.err.find("`train` needs the program hyperllm-train"), std::string::npos) << refused.err;
+
+  const std::string library = "libtorch_cpu.so";
+  std::string program = read_file(built / "hyperllm-train");
+  for (std::size_t at = program.find(library); at != program.npos; at = program.find(library, at))
+    program.replace(at, library.size(), "libabsentxxx.so");
+  write_file(bin / "hyperllm-train", program);
+  fs::permissions(bin / "hyperllm-train", fs::perms::owner_all);
+  refused = alone(train);
+  EXPECT_EQ(refused.status, 6) << refused.err;
+  EXPECT_NE(refused.err.find("libraries that " + (bin / "hyperllm-train").string() +
+                             " does not find: libabsentxxx"),
+            std::string::npos)
+      << refused.err;
+  EXPECT_NE(refused.err.find("apt-get install libtorch-dev"), std::string::npos) << refused.err;
+}
+
 }  // namespace
 }  // namespace hyperllm::e2e

@@ -24,7 +24,9 @@ struct Finished {
 
 class Program {
  public:
-  Program(const std::filesystem::path& folder, const std::vector<std::string>& arguments) : folder_(folder) {
+  Program(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
+          std::string program = HYPERLLM_PROGRAM)
+      : folder_(folder), program_(std::move(program)) {
     child_ = ::fork();
     if (child_ == 0) start(arguments);
   }
@@ -59,13 +61,14 @@ class Program {
     if (::chdir(folder_.c_str()) != 0) ::_exit(126);
     ::dup2(::open("stdout", O_WRONLY | O_CREAT | O_TRUNC, 0644), 1);
     ::dup2(::open("stderr", O_WRONLY | O_CREAT | O_TRUNC, 0644), 2);
-    std::vector<char*> pointers = {const_cast<char*>(HYPERLLM_PROGRAM)};
+    std::vector<char*> pointers = {const_cast<char*>(program_.c_str())};
     for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);
-    ::execv(HYPERLLM_PROGRAM, pointers.data());
+    ::execv(program_.c_str(), pointers.data());
     ::_exit(127);
   }
   std::filesystem::path folder_;
+  std::string program_;
   pid_t child_ = -1;
   int status_ = 0;
 };

@@ -1,0 +1,5 @@
+#include "hyperllm/apps/cli.h"
+
+int main(int argc, char** argv) {
+  return hyperllm::apps::run_program(argc, argv, hyperllm::apps::all_stages());
+}
