@@ -5,7 +5,8 @@
 //
 //   P = (X^T X + w T^T T + v V V^T + lambda I + p / (1 - p) diag(X^T X))^-1
 //
-// T: tags x items, entry ln(items / items of the tag) where the item has the tag. V: items x columns, the
+// T: tags x items, entry ln(items / items of the tag) / ln(items) where the item has the tag: 1 for the tag of
+// one item alone, which so counts as a user, 0 for a tag of all. V: items x columns, the
 // embeddings less their mean row, each row then of length 1 (0 where nothing is left). The last term is
 // dropout of a user's items with probability p, in expectation (Steck, Autoencoders that Don't Overfit
 // Towards the Identity, NeurIPS 2020, equation of EDLAE at full rank).
@@ -56,7 +57,7 @@ artifact::Matrix ease(const data::Csr& train, const EaseOptions& options, const 
 // The same model where items x items does not fit: column j of B is solved exactly, but on `neighbours` items
 // alone, and is zero elsewhere. They are those of the largest G_ij^2 / (G_ii + D_ii), by which item i alone would
 // lower the squared error of column j (G: the sum of the first three terms above, D: the others; ties go to the
-// smaller id). With as many neighbours as there are items less one it is EASE. Memory grows with items x
+// smaller id), and of none where G_ij = 0. Where G has no zero and neighbours are all other items, it is EASE. Memory grows with items x
 // neighbours, work with items x (users of the neighbours x their items + neighbours^3 / 3) and, for embeddings,
 // items^2 x columns. Throws as `ease` does, and for neighbours < 1.
 retrieval::SparseWeights sparse_ease(const data::Csr& train, const EaseOptions& options,

@@ -89,10 +89,11 @@ std::vector<double> penalties(const data::Csr& item_users, const EaseOptions& op
 }
 
 std::vector<double> tag_weights(const data::Csr& tag_items, double weight) {
+  const auto all = static_cast<double>(tag_items.cols);
   std::vector<double> weights(static_cast<std::size_t>(tag_items.rows));
   for (std::int64_t tag = 0; tag < tag_items.rows; ++tag) {
     const auto items = static_cast<double>(tag_items.row(tag).size());
-    const double idf = items > 0 ? std::log(static_cast<double>(tag_items.cols) / items) : 0;
+    const double idf = items > 0 && all > 1 ? std::log(all / items) / std::log(all) : 0;
     weights[tag] = weight * idf * idf;
   }
   return weights;

@@ -18,7 +18,7 @@ void check_ease(const data::Csr& train, const EaseOptions& options, const EaseSi
 
 // p / (1 - p) diag(X^T X) + lambda I, from the rows of X^T.
 std::vector<double> penalties(const data::Csr& item_users, const EaseOptions& options);
-// w ln(items / items of the tag)^2 for each tag, 0 for one that no item has; from the rows of T.
+// w (ln(items / items of the tag) / ln(items))^2 for each tag, 0 for one that no item has; from the rows of T.
 std::vector<double> tag_weights(const data::Csr& tag_items, double weight);
 // V, items x columns.
 std::vector<double> unit_rows(const artifact::Matrix& embeddings);

@@ -112,7 +112,8 @@ TEST(Ease, WithSideInformationEqualsThePlainInverse) {
   const data::Csr users = train.transposed();
   for (std::int64_t i = 0; i < items; ++i) g[i][i] += static_cast<double>(users.row(i).size());
   for (std::int64_t t = 0; t < tags; ++t) {
-    const double idf = std::log(static_cast<double>(items) / static_cast<double>(tag_items.row(t).size()));
+    const auto of_tag = static_cast<double>(tag_items.row(t).size());
+    const double idf = 1 - std::log(of_tag) / std::log(static_cast<double>(items));
     for (const auto i : tag_items.row(t))
       for (const auto j : tag_items.row(t)) g[i][j] += options.tag_weight * idf * idf;
   }

@@ -29,7 +29,7 @@ def unit_rows(v):
 
 def parts(x, t, v, lam, dropout, tag_weight, embedding_weight):
     count = t.sum(1)
-    idf = np.where(count > 0, np.log(ITEMS / np.maximum(count, 1)), 0)
+    idf = np.where(count > 0, np.log(ITEMS / np.maximum(count, 1)) / np.log(ITEMS), 0)
     rows, unit = idf[:, None] * t, unit_rows(v)
     gram = x.T @ x + tag_weight * rows.T @ rows + embedding_weight * unit @ unit.T
     penalty = lam * np.eye(ITEMS) + dropout / (1 - dropout) * np.diag(np.diag(x.T @ x))
