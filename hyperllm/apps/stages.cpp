@@ -231,26 +231,43 @@ class Train : public CallOf<stages::train::TrainOptions> {
   std::vector<Need> needs() const override {
     std::vector<Need> files;
     if (options_.needs_tags())
-      files.push_back({options_.dataset / "tags.tsv",
-                       "Add [extract] to the recipe, or choose a variant without tags (base, semantic)."});
+      files.push_back(
+          {options_.dataset / "tags.tsv",
+           "Add [extract] to the recipe, or choose what needs no tags: a variant (base, semantic), "
+           "'ease_tag_weight' 0."});
     if (const fs::path folder = options_.embeddings_folder(); !folder.empty())
       files.push_back({folder / "users.npy",
                        "Add an [[embed]] of that name to the recipe, or name another in 'embeddings' or "
                        "'init_embeddings'."});
+    for (const fs::path& run : options_.member_runs())
+      files.push_back({run / "model" / "model.json",
+                       "Name runs that stand above this one in the recipe, or folders of finished runs."});
     return files;
   }
-  Files makes() const override { return {options_.output / "phase1" / "users.npy"}; }
+  Files makes() const override {
+    return {options_.output / "phase1" / "users.npy", options_.output / "model" / "model.json"};
+  }
   fs::path manifest() const override { return options_.output / "manifest.json"; }
   fs::path writes_to() const override { return if_there(options_.dataset, options_.output); }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   Files outputs() const override { return result_.outputs; }
   // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
   Files builds_on() const override {
-    const fs::path folder = options_.embeddings_folder();
-    if (folder.empty()) return {};
-    return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
+    Files manifests;
+    if (const fs::path folder = options_.embeddings_folder(); !folder.empty())
+      manifests = {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
+    for (const fs::path& run : options_.member_runs()) manifests.push_back(run / "manifest.json");
+    return manifests;
   }
-  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
+  Files uses_models_of() const override { return options_.member_runs(); }
+  std::vector<std::string> names_runs() const override { return {"fusion_members"}; }
+  // The rows of members stand for the dataset's users and items.
+  Files built_from() const override {
+    Files files = files_in(options_.dataset, ".train.inter");
+    if (!options_.member_runs().empty())
+      append(files, existing(options_.dataset, {"users.tsv", "items.tsv"}));
+    return files;
+  }
   bool keeps_result() const override { return options_.resume; }
   void run(const Context& context, std::ostream&) override {
     result_ = stages::train::run(options_, context);
@@ -279,7 +296,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     return files;
   }
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
-  fs::path uses_model_of() const override { return options_.run; }
+  Files uses_models_of() const override { return {options_.run}; }
   Files built_from() const override {
     Files files = files_in(options_.dataset, ".train.inter");
     append(files, files_in(options_.dataset, ".valid.inter"));
@@ -307,7 +324,7 @@ class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
   // Rows of the model stand for users and items; with other ids they would be other people's answers.
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
   Files built_from() const override { return id_files(options_.dataset); }
-  fs::path uses_model_of() const override { return options_.run; }
+  Files uses_models_of() const override { return {options_.run}; }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::recommend::run(options_, context);
     if (options_.output.empty()) out << result.text;
@@ -316,6 +333,7 @@ class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
 
 class Report : public QuestionOf<stages::report::ReportOptions> {
  public:
+  std::vector<std::string> names_runs() const override { return {"baseline"}; }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::report::run(options_, context);
     if (options_.output.empty()) out << result.text;
