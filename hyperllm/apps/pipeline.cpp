@@ -99,8 +99,10 @@ class Planner {
     if (recipe_.prepare) add("prepare", "prepare", {{"output", dataset}}, {&*recipe_.prepare});
     if (recipe_.extract) add("extract", "extract", {{"dataset", dataset}}, {&*recipe_.extract});
     for (const RecipeTable& embed : recipe_.embed) add("embed", "embed", {{"dataset", dataset}}, {&embed});
-    for (const Run& run : runs_of(recipe_)) {
-      names_.insert(run.name);
+    const std::vector<Run> runs = runs_of(recipe_);
+    for (const Run& run : runs) later_.insert(run.name);
+    for (const Run& run : runs) {
+      later_.erase(run.name);
       if (run.seeds.empty()) add_run(run, run.name, {});
       for (const std::int64_t seed : run.seeds)
         add_run(run, run.name + "/seed-" + std::to_string(seed), {{"seed", std::to_string(seed)}});
@@ -123,6 +125,7 @@ class Planner {
     add("train", "train " + name, layout, run.tables);
     add("evaluate", "evaluate " + name, {{"dataset", dataset}, {"run", folder}},
         {recipe_.evaluate ? &*recipe_.evaluate : nullptr});
+    made_[run.name].push_back(name);
     if (only_.has(run.name, name))
       folders_ += (folders_.empty() ? "" : ",") + escape_entry(folder);
     else
@@ -138,6 +141,9 @@ class Planner {
       assign_table(without_seeds(*table), fields);
     }
     for (const auto& [name, text] : layout) assign_field(find_field(fields, name, stage), text);
+    for (const std::string& option : step.call->names_runs())
+      if (const Field& field = find_field(fields, option, stage); counts(field, fields))
+        name_folders(field, stage, step.title, layout);
     for (std::size_t i = 0; i + 1 < tables.size(); ++i)
       if (tables[i]) leave_out(without_seeds(*tables[i]), tables.back(), fields);
     check_call(step.title, fields, *step.call);
@@ -152,12 +158,42 @@ class Planner {
            ". Give each [[embed]] a name of its own, and each seed once.";
   }
 
-  // Its baseline may be the name of a run.
+  // Puts the folders of runs in place of their names. Other entries are folders already.
+  void name_folders(const Field& field, const std::string& stage, const std::string& title,
+                    const Layout& layout) const {
+    const auto seed = layout.find("seed");
+    const auto replace = [&](const std::string& name) {
+      return folder_of(name, stage, title, seed == layout.end() ? "" : "/seed-" + seed->second);
+    };
+    if (auto* const* names = std::get_if<std::vector<std::string>*>(&field.target))
+      for (std::string& name : **names) name = replace(name);
+    if (auto* const* name = std::get_if<std::filesystem::path*>(&field.target))
+      **name = replace((*name)->string());
+  }
+
+  // The report takes the seeds of a run together; others take one: their own, or the only one.
+  std::string folder_of(const std::string& name, const std::string& stage, const std::string& title,
+                        const std::string& seed) const {
+    HYPERLLM_CHECK(
+        !later_.contains(name), ErrorCode::kInvalidArgument,
+        title + ": uses the run '" + name + "', which stands below it in the recipe; move it above.");
+    for (const auto& [run, made] : made_) {
+      const auto has = [&](const std::string& one) {
+        return std::find(made.begin(), made.end(), one) != made.end();
+      };
+      if (run == name && stage != "report" && !has(name)) {
+        HYPERLLM_CHECK(made.size() == 1 || has(name + seed), ErrorCode::kInvalidArgument,
+                       title + ": the run '" + name + "' has several seeds; name one, such as '" + made[0] +
+                           "', or give both runs the same.");
+        return run_folder(recipe_, has(name + seed) ? name + seed : made[0]).string();
+      }
+      if (run == name || has(name)) return run_folder(recipe_, name).string();
+    }
+    return name;
+  }
+
   void add_report() {
     RecipeTable table = recipe_.report ? *recipe_.report : RecipeTable{"report", {}};
-    for (auto& [key, value] : table.values)
-      if (key == "baseline" && names_.contains(value.text))
-        value.text = run_folder(recipe_, value.text).string();
     add("report", "report", {{"runs", folders_}}, {&table});
   }
 
@@ -228,7 +264,8 @@ class Planner {
   std::vector<Step> steps_;
   std::set<std::filesystem::path> manifests_;
   std::string folders_;
-  std::set<std::string> names_;  // of runs
+  std::map<std::string, std::vector<std::string>> made_;  // NAME or NAME/seed-N of the runs so far, by NAME
+  std::set<std::string> later_;                           // names of those below the present one
   struct Shared {
     std::string kind, owner, where;
     bool unused = true;

@@ -46,7 +46,7 @@ void run_stage(const std::string& stage, StageCall& call, const Context& context
   std::optional<FolderLock> lock;
   if (const auto folder = call.writes_to(); !folder.empty()) lock.emplace(folder);
   for (const auto& manifest : call.builds_on()) artifact::require_made_from(manifest, call.built_from());
-  if (const auto run = call.uses_model_of(); !run.empty())
+  for (const auto& run : call.uses_models_of())
     artifact::require_intact(run / "manifest.json", run / "model");
   call.run(context, out);
   if (call.manifest().empty()) return;

@@ -44,11 +44,13 @@ class StageCall {
   // others, a user's summary, embedding or model could hold what validation and test hide from it.
   virtual Files builds_on() const { return {}; }
   virtual Files built_from() const { return {}; }
-  // The run folder whose model it uses: the model must be as training wrote it, for a damaged one answers all
-  // the same. Empty: none.
-  virtual std::filesystem::path uses_model_of() const { return {}; }
+  // The run folders whose models it uses: each must be as training wrote it, for a damaged one answers all the
+  // same.
+  virtual Files uses_models_of() const { return {}; }
   // True if the command line, too, leaves a result alone that is up to date, as recipes do for every stage.
   virtual bool keeps_result() const { return false; }
+  // Options that hold folders of runs: in a recipe, the names of its runs stand for their folders.
+  virtual std::vector<std::string> names_runs() const { return {}; }
   // What the manifest says of the work beside, as JSON objects.
   virtual std::vector<std::string> notes() const { return {}; }
   // After the manifest is written.

@@ -191,7 +191,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     return files;
   }
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
-  fs::path uses_model_of() const override { return options_.run; }
+  Files uses_models_of() const override { return {options_.run}; }
   Files built_from() const override {
     Files files = files_in(options_.dataset, ".train.inter");
     append(files, files_in(options_.dataset, ".valid.inter"));
@@ -219,7 +219,7 @@ class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
   // Rows of the model stand for users and items; with other ids they would be other people's answers.
   Files builds_on() const override { return {options_.run / "manifest.json"}; }
   Files built_from() const override { return id_files(options_.dataset); }
-  fs::path uses_model_of() const override { return options_.run; }
+  Files uses_models_of() const override { return {options_.run}; }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::recommend::run(options_, context);
     if (options_.output.empty()) out << result.text;
@@ -228,6 +228,7 @@ class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
 
 class Report : public QuestionOf<stages::report::ReportOptions> {
  public:
+  std::vector<std::string> names_runs() const override { return {"baseline"}; }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::report::run(options_, context);
     if (options_.output.empty()) out << result.text;

@@ -17,26 +17,43 @@ class Train : public CallOf<stages::train::TrainOptions> {
   std::vector<Need> needs() const override {
     std::vector<Need> files;
     if (options_.needs_tags())
-      files.push_back({options_.dataset / "tags.tsv",
-                       "Add [extract] to the recipe, or choose a variant without tags (base, semantic)."});
+      files.push_back(
+          {options_.dataset / "tags.tsv",
+           "Add [extract] to the recipe, or choose what needs no tags: a variant (base, semantic), "
+           "'ease_tag_weight' 0."});
     if (const fs::path folder = options_.embeddings_folder(); !folder.empty())
       files.push_back({folder / "users.npy",
                        "Add an [[embed]] of that name to the recipe, or name another in 'embeddings' or "
                        "'init_embeddings'."});
+    for (const fs::path& run : options_.member_runs())
+      files.push_back({run / "model" / "model.json",
+                       "Name runs that stand above this one in the recipe, or folders of finished runs."});
     return files;
   }
-  Files makes() const override { return {options_.output / "phase1" / "users.npy"}; }
+  Files makes() const override {
+    return {options_.output / "phase1" / "users.npy", options_.output / "model" / "model.json"};
+  }
   fs::path manifest() const override { return options_.output / "manifest.json"; }
   fs::path writes_to() const override { return if_there(options_.dataset, options_.output); }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
   Files outputs() const override { return result_.outputs; }
   // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
   Files builds_on() const override {
-    const fs::path folder = options_.embeddings_folder();
-    if (folder.empty()) return {};
-    return {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
+    Files manifests;
+    if (const fs::path folder = options_.embeddings_folder(); !folder.empty())
+      manifests = {folder / "embed.manifest.json", folder.parent_path() / "manifest.json"};
+    for (const fs::path& run : options_.member_runs()) manifests.push_back(run / "manifest.json");
+    return manifests;
   }
-  Files built_from() const override { return files_in(options_.dataset, ".train.inter"); }
+  Files uses_models_of() const override { return options_.member_runs(); }
+  std::vector<std::string> names_runs() const override { return {"fusion_members"}; }
+  // The rows of members stand for the dataset's users and items.
+  Files built_from() const override {
+    Files files = files_in(options_.dataset, ".train.inter");
+    if (!options_.member_runs().empty())
+      append(files, existing(options_.dataset, {"users.tsv", "items.tsv"}));
+    return files;
+  }
   bool keeps_result() const override { return options_.resume; }
   void run(const Context& context, std::ostream&) override {
     result_ = stages::train::run(options_, context);

@@ -7,12 +7,14 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/cholesky.h"
+#include "hyperllm/baselines/ease_gram.h"
 
 namespace hyperllm::baselines {
 namespace {
@@ -37,24 +39,6 @@ void for_blocks(std::int64_t blocks, const char* task, const Context& context,
   }
 }
 
-// The lower triangle of rows * rows^T + lambda I, rows.rows squared; `columns` is rows transposed. Sums of
-// ones: exact in any order.
-std::vector<double> gram(const data::Csr& rows, const data::Csr& columns, double lambda) {
-  const std::int64_t n = rows.rows;
-  std::vector<double> a(static_cast<std::size_t>(n * n), 0.0);
-  parallel_ranges(n, kBlock, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      for (const std::int32_t through : rows.row(i))
-        for (const std::int32_t j : columns.row(through)) {
-          if (j > i) break;
-          a[i * n + j] += 1.0;
-        }
-      a[i * n + i] += lambda;
-    }
-  });
-  return a;
-}
-
 // B's column j is -P_ij / P_jj off the diagonal; `tile` holds P for rows i and columns j, both ways round.
 void write_weights(std::span<const double> tile, std::int64_t row, std::int64_t rows, std::int64_t col,
                    std::int64_t cols, std::span<const double> diagonal, artifact::Matrix& weights) {
@@ -76,9 +60,8 @@ artifact::Matrix empty_weights(std::int64_t items) {
 // upper triangle, but for their diagonal blocks, which L still needs.
 class ByItems {
  public:
-  ByItems(const data::Csr& train, double lambda, const Context& context) : n_(train.cols) {
-    const data::Csr columns = train.transposed();
-    a_ = gram(columns, train, lambda);
+  ByItems(std::vector<double> gram, std::int64_t items, const Context& context)
+      : n_(items), a_(std::move(gram)) {
     cholesky(a_, n_, context);
     invert(context);
   }
@@ -182,38 +165,42 @@ void report_plan(const EasePlan& plan, std::int64_t users, std::int64_t items, c
                (plan.by_users ? "users" : "items"));
 }
 
-void check_memory(const EasePlan& plan, const EaseOptions& options) {
+void check_memory(const EasePlan& plan, std::int64_t items, const EaseOptions& options) {
   const double limit =
       options.memory_gib > 0 ? options.memory_gib * kGib : static_cast<double>(available_memory());
+  const auto fits = static_cast<std::int64_t>(static_cast<double>(items) * std::sqrt(limit / plan.bytes));
   HYPERLLM_CHECK(
       limit < 0 || plan.bytes <= limit, ErrorCode::kInvalidArgument,
       "EASE needs " + gib_text(plan.bytes) + " of memory for this catalogue, " + gib_text(limit) +
           (options.memory_gib > 0 ? " are allowed (memory_gib)" : " are free") +
-          "; keep fewer items (a higher k-core in prepare), leave EASE out, or use a larger machine");
+          "; that is enough for about " + std::to_string(fits) +
+          " items: solve each item on its nearest alone (ease_neighbours 200), keep fewer items (a higher "
+          "item_core in prepare), or use a larger machine");
 }
 
 }  // namespace
 
-EasePlan plan_ease(std::int64_t users, std::int64_t items) {
+EasePlan plan_ease(std::int64_t users, std::int64_t items, const EaseOptions& options, const EaseSide& side) {
   const auto u = static_cast<double>(users), n = static_cast<double>(items);
-  const double by_items = n * n * n, by_users = u * u * u / 3 + u * u * n + n * n * u;
+  const bool plain = options.dropout == 0 && options.tag_weight == 0 && options.embedding_weight == 0;
+  const double columns =
+      options.embedding_weight > 0 ? static_cast<double>(side.embeddings->values.size()) / n : 0;
+  const double by_items = n * n * (n + columns), by_users = u * u * u / 3 + u * u * n + n * n * u;
   EasePlan plan;
-  plan.by_users = by_users < by_items;
-  plan.flops = std::min(by_items, by_users);
+  plan.by_users = plain && by_users < by_items;
+  plan.flops = plan.by_users ? by_users : by_items;
   plan.bytes = 4 * n * n + 8 * (plan.by_users ? u * u + u * n : n * n + kBlock * n);
   return plan;
 }
 
-artifact::Matrix ease(const data::Csr& train, const EaseOptions& options, const Context& context) {
-  HYPERLLM_CHECK(options.lambda > 0 && std::isfinite(options.lambda), ErrorCode::kInvalidArgument,
-                 "option 'lambda': expected a number above 0, got " + std::to_string(options.lambda));
-  HYPERLLM_CHECK(train.nnz() > 0, ErrorCode::kInvalidArgument,
-                 "EASE needs training interactions, there are none");
-  const EasePlan plan = plan_ease(train.rows, train.cols);
+artifact::Matrix ease(const data::Csr& train, const EaseOptions& options, const Context& context,
+                      const EaseSide& side) {
+  check_ease(train, options, side);
+  const EasePlan plan = plan_ease(train.rows, train.cols, options, side);
   report_plan(plan, train.rows, train.cols, context);
-  check_memory(plan, options);
+  check_memory(plan, train.cols, options);
   if (plan.by_users) return weights_by_users(train, options.lambda, context);
-  return ByItems(train, options.lambda, context).weights(context);
+  return ByItems(item_gram(train, options, side, context), train.cols, context).weights(context);
 }
 
 }  // namespace hyperllm::baselines

@@ -9,21 +9,13 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/baselines/item_lists.h"
 
 namespace hyperllm::baselines {
 namespace {
 
 // Items that one thread takes at a time, and blocks between two looks at the user's wish to stop.
 constexpr std::int64_t kBlock = 64, kWave = 16;
-
-struct Neighbour {
-  double similarity;
-  std::int32_t item;
-};
-
-bool nearer(const Neighbour& a, const Neighbour& b) {
-  return a.similarity != b.similarity ? a.similarity > b.similarity : a.item < b.item;
-}
 
 // The weight of an interaction is one factor of its user and one of its item.
 struct Factors {
@@ -110,27 +102,6 @@ class Neighbourhoods {
   const Factors factors_;
   std::vector<double> squares_;
 };
-
-// Lists of columns become rows.
-retrieval::SparseWeights by_rows(const std::vector<std::vector<Neighbour>>& columns) {
-  const std::int64_t items = std::ssize(columns);
-  retrieval::SparseWeights weights;
-  weights.links.rows = weights.links.cols = items;
-  weights.links.indptr.assign(static_cast<std::size_t>(items) + 1, 0);
-  for (const auto& column : columns)
-    for (const Neighbour& row : column) ++weights.links.indptr[row.item + 1];
-  for (std::int64_t i = 0; i < items; ++i) weights.links.indptr[i + 1] += weights.links.indptr[i];
-  std::vector<std::int64_t> next(weights.links.indptr.begin(), weights.links.indptr.end() - 1);
-  weights.links.indices.resize(static_cast<std::size_t>(weights.links.indptr[items]));
-  weights.values.resize(weights.links.indices.size());
-  for (std::int64_t column = 0; column < items; ++column)
-    for (const Neighbour& row : columns[column]) {
-      const std::int64_t at = next[row.item]++;
-      weights.links.indices[at] = static_cast<std::int32_t>(column);
-      weights.values[at] = static_cast<float>(row.similarity);
-    }
-  return weights;
-}
 
 void check(const data::Csr& train, const ItemKnnOptions& options) {
   HYPERLLM_CHECK(options.neighbours >= 1 && options.shrink >= 0 && std::isfinite(options.shrink),

@@ -96,4 +96,9 @@ RankingValues evaluate_ranking(std::span<const std::int32_t> users, std::span<co
   return result;
 }
 
+RankingValues validation_values(std::span<const std::int32_t> users, std::span<const std::int32_t> ranked,
+                                std::int64_t width, const data::Csr& relevant) {
+  return evaluate_ranking(users, ranked, width, relevant, {"recall", "ndcg"}, {10, 20});
+}
+
 }  // namespace hyperllm::metrics

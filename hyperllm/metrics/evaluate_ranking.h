@@ -30,4 +30,9 @@ RankingValues evaluate_ranking(std::span<const std::int32_t> users, std::span<co
                                std::int64_t width, const data::Csr& relevant,
                                const std::vector<std::string>& metrics, const std::vector<std::int64_t>& ks);
 
+// What validation goes by, in training and wherever else a setting is chosen: recall and NDCG at 10 and 20,
+// the higher their sum the better. `ranked`: users x `width`, at least 20 wide where the catalogue is.
+RankingValues validation_values(std::span<const std::int32_t> users, std::span<const std::int32_t> ranked,
+                                std::int64_t width, const data::Csr& relevant);
+
 }  // namespace hyperllm::metrics

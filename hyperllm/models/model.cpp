@@ -29,6 +29,7 @@ Registry<Model>& models() {
     add_bprmf(made);
     add_popular(made);
     add_ease(made);
+    add_fusion(made);
     add_item_knn(made);
     add_ials(made);
     return made;

@@ -2,23 +2,37 @@
 // class in a file of its own and one line in model.cpp.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "hyperllm/artifact/npy.h"
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/base/progress.h"
 #include "hyperllm/base/registry.h"
 #include "hyperllm/data/csr.h"
+#include "hyperllm/data/tags.h"
 #include "hyperllm/models/backbone.h"
 
 namespace hyperllm::models {
 
-// What a baseline is computed from.
+// What a baseline reads beside the training interactions.
+struct Reads {
+  bool tags = false;
+  bool embeddings = false;                  // of the items, from the run's semantic embeddings
+  bool valid = false;                       // to choose settings by
+  std::vector<std::filesystem::path> runs;  // folders of finished runs
+};
+
+// What a baseline is computed from; null unless it says that it reads it.
 struct TrainingData {
   const data::Csr& train;
   std::uint64_t seed = 1;  // of whatever it draws
+  const data::TagGraph* tags = nullptr;
+  const artifact::Matrix* item_embeddings = nullptr;
+  const data::Csr* valid = nullptr;
 };
 
 // Options of its own are the members of the class that implements one of the two.
@@ -26,6 +40,10 @@ class Model : public Configurable {
  public:
   // What a framework is built around. Null: the model is a baseline.
   virtual std::unique_ptr<Backbone> backbone(const BackboneOptions&) const { return nullptr; }
+  // Throws kInvalidArgument for options of a baseline that do not go together.
+  virtual void validate() const {}
+  // With the options as they are.
+  virtual Reads reads() const { return {}; }
   // A baseline's work: computes the model and adds it to `files` as retrieval/model_files.h has it, each file
   // called `prefix` and its name. Returns those names.
   virtual std::vector<std::string> fit(const TrainingData& data, FileSet& files, const std::string& prefix,
@@ -68,6 +86,7 @@ void add_lightgcn(Registry<Model>& to);
 void add_bprmf(Registry<Model>& to);
 void add_popular(Registry<Model>& to);
 void add_ease(Registry<Model>& to);
+void add_fusion(Registry<Model>& to);
 void add_item_knn(Registry<Model>& to);
 void add_ials(Registry<Model>& to);
 

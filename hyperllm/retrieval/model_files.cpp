@@ -7,7 +7,9 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/hash.h"
 #include "hyperllm/base/json.h"
+#include "hyperllm/retrieval/fusion.h"
 
 namespace hyperllm::retrieval {
 namespace {
@@ -16,7 +18,16 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 const std::vector<std::string> kGeometries = {"lorentz", "poincare", "euclidean"};  // in the enum's order
-const std::vector<std::string> kKinds = {"embeddings", "popularity", "item_item", "sparse_item_item"};
+const std::vector<std::string> kKinds = {"embeddings", "popularity", "item_item", "sparse_item_item",
+                                         "fusion"};
+
+std::vector<std::string> matrices_of(const std::string& kind) {
+  if (kind == "embeddings") return {"users.npy", "items.npy"};
+  if (kind == "popularity") return {"item_scores.npy"};
+  if (kind == "item_item") return {"weights.npy"};
+  if (kind == "sparse_item_item") return {"entries.npy"};
+  return {};
+}
 
 constexpr std::int64_t kMostSparseItems = 1 << 24;
 
@@ -153,6 +164,45 @@ SparseWeights read_entries(const fs::path& folder, const Json& description, std:
   return weights;
 }
 
+[[noreturn]] void member_changed(const fs::path& run, const fs::path& file, const std::string& problem) {
+  throw data_error(file.string(), 0, "", problem + " since the fusion of " + run.string() + " was made",
+                   "Train the fusion again, or restore the file.");
+}
+
+// The model of one member, whose files must be those that the fusion was made of.
+std::unique_ptr<Scorer> load_member(const fs::path& fusion, const Json& member, const fs::path& file,
+                                    const data::Csr& train) {
+  const auto is = [&](const char* field, auto holds) {
+    return member.contains(field) && holds(member[field]);
+  };
+  if (!member.is_object() || !is("run", [](const Json& value) { return value.is_string(); }) ||
+      !is("weight", [](const Json& value) { return value.is_number_unsigned(); }) ||
+      !is("files", [](const Json& value) { return value.contains("model.json"); }))
+    bad_description(file, "members", "is not a list of run, weight and files",
+                    "Train again, or restore the file.");
+  const fs::path model = fusion / member["run"].get<std::string>() / "model";
+  const fs::path run = folder_of(fusion);
+  for (const auto& [name, hash] : member["files"].items()) {
+    const fs::path part = model / fs::path(name).filename();
+    if (!fs::exists(part)) member_changed(run, part, "is gone");
+    if (hash != hash_file(part)) member_changed(run, part, "has changed");
+  }
+  return load_model(model, train);
+}
+
+std::unique_ptr<Scorer> load_fusion(const fs::path& folder, const Json& description, const data::Csr& train) {
+  const fs::path file = folder / "model.json";
+  const auto found = description.find("members");
+  if (found == description.end() || !found->is_array() || found->empty())
+    bad_description(file, "members", "is missing or not a list", "Train again, or restore the file.");
+  std::vector<Member> members;
+  for (const Json& member : *found) {
+    std::unique_ptr<Scorer> scorer = load_member(folder, member, file, train);
+    members.push_back({std::move(scorer), member["weight"].get<double>()});
+  }
+  return make_fusion_scorer(std::move(members));
+}
+
 }  // namespace
 
 void add_embeddings_model(FileSet& files, const std::string& prefix, const Space& space,
@@ -191,6 +241,21 @@ void add_sparse_item_item_model(FileSet& files, const std::string& prefix, const
   add_description(files, prefix, {{"kind", "sparse_item_item"}, {"items", weights.links.rows}});
 }
 
+void add_fusion_model(FileSet& files, const std::string& prefix, const std::vector<FusionMember>& members) {
+  const fs::path own = fs::weakly_canonical(files.folder() / prefix / "model.json").parent_path();
+  Json list = Json::array();
+  for (const FusionMember& member : members) {
+    Json hashes;
+    for (const fs::path& file : model_files(member.run / "model"))
+      hashes[file.filename().string()] = hash_file(file);
+    const fs::path run = fs::weakly_canonical(member.run / "model").parent_path();
+    list.push_back({{"run", run.lexically_relative(own).string()},
+                    {"weight", member.weight},
+                    {"files", std::move(hashes)}});
+  }
+  add_description(files, prefix, {{"kind", "fusion"}, {"members", std::move(list)}});
+}
+
 void save_embeddings_model(const fs::path& folder, const Space& space, const artifact::Matrix& users,
                            const artifact::Matrix& items) {
   FileSet files(folder);
@@ -216,6 +281,16 @@ void save_sparse_item_item_model(const fs::path& folder, const SparseWeights& we
   files.commit();
 }
 
+std::vector<fs::path> model_files(const fs::path& folder) {
+  finish_commit(folder_of(folder));
+  finish_commit(folder);
+  const fs::path file = folder / "model.json";
+  std::vector<fs::path> files = {file};
+  for (const std::string& name : matrices_of(read_word(read_description(file), "kind", kKinds, file)))
+    files.push_back(folder / name);
+  return files;
+}
+
 std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& train) {
   finish_commit(folder_of(folder));  // of the run, or of a folder that holds nothing but the model
   finish_commit(folder);
@@ -223,6 +298,7 @@ std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& trai
   const Json description = read_description(file);
   const std::string kind = read_word(description, "kind", kKinds, file);
   if (kind == "embeddings") return load_embeddings(folder, description, train);
+  if (kind == "fusion") return load_fusion(folder, description, train);
   if (kind == "popularity")
     return make_popularity_scorer(
         read_matrix(folder / "item_scores.npy", train.cols, 1, "one score an item").values, train.rows);

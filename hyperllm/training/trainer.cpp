@@ -316,8 +316,7 @@ Metrics rank_and_measure(const frameworks::Representations& representations, con
       manifold::const_floats(representations.items), representations.users.size(1));
   const data::Csr* masks[] = {&mask};
   const retrieval::TopK top = retrieval::top_k(*scorer, users, masks, 20, state);
-  const metrics::RankingValues values =
-      metrics::evaluate_ranking(users, top.items, top.k, relevant, {"recall", "ndcg"}, {10, 20});
+  const metrics::RankingValues values = metrics::validation_values(users, top.items, top.k, relevant);
   Metrics metrics;
   for (std::size_t i = 0; i < values.columns.size(); ++i)
     metrics.emplace_back(values.columns[i], values.means[i]);

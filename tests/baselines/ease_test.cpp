@@ -91,10 +91,59 @@ INSTANTIATE_TEST_SUITE_P(Ways, EaseShapes,
                                            Shape{900, 300, 0.03, 10}, Shape{30, 300, 0.1, 5},
                                            Shape{140, 401, 0.05, 100}, Shape{1, 3, 1, 0.5}));
 
+// More items than a block of the solver, more items than users.
+TEST(Ease, WithSideInformationEqualsThePlainInverse) {
+  const std::int64_t items = 300, tags = 40, columns = 5;
+  const data::Csr train = random_train(90, items, 0.03), tag_items = random_train(tags, items, 0.1);
+  artifact::Matrix embeddings{items, columns, {}};
+  Random random(5, "embeddings");
+  for (std::int64_t i = 0; i < items * columns; ++i)
+    embeddings.values.push_back(static_cast<float>(random.uniform(-1, 2)));
+  const data::Csr item_tags = tag_items.transposed();
+  const EaseOptions options = {3, 0.5, 0.4, 2};
+  set_num_threads(1);
+  const artifact::Matrix weights = ease(train, options, {}, {&item_tags, &embeddings});
+  set_num_threads(3);
+  const artifact::Matrix again = ease(train, options, {}, {&item_tags, &embeddings});
+  set_num_threads(0);
+  EXPECT_EQ(weights.values, again.values);
+
+  Square g = ridge_gram(train, options.lambda);
+  const data::Csr users = train.transposed();
+  for (std::int64_t i = 0; i < items; ++i) g[i][i] += static_cast<double>(users.row(i).size());
+  for (std::int64_t t = 0; t < tags; ++t) {
+    const auto of_tag = static_cast<double>(tag_items.row(t).size());
+    const double idf = 1 - std::log(of_tag) / std::log(static_cast<double>(items));
+    for (const auto i : tag_items.row(t))
+      for (const auto j : tag_items.row(t)) g[i][j] += options.tag_weight * idf * idf;
+  }
+  Square v(static_cast<std::size_t>(items), std::vector<double>(static_cast<std::size_t>(columns)));
+  for (std::int64_t c = 0; c < columns; ++c) {
+    double mean = 0;
+    for (std::int64_t i = 0; i < items; ++i) mean += embeddings.values[i * columns + c] / items;
+    for (std::int64_t i = 0; i < items; ++i) v[i][c] = embeddings.values[i * columns + c] - mean;
+  }
+  const auto dot = [&](std::int64_t i, std::int64_t j) {
+    double sum = 0;
+    for (std::int64_t c = 0; c < columns; ++c) sum += v[i][c] * v[j][c];
+    return sum;
+  };
+  for (std::int64_t i = 0; i < items; ++i)
+    for (std::int64_t j = 0; j < items; ++j)
+      g[i][j] += options.embedding_weight * dot(i, j) / std::sqrt(dot(i, i) * dot(j, j));
+  const Square p = inverse(g);
+  double worst = 0;
+  for (std::int64_t i = 0; i < items; ++i)
+    for (std::int64_t j = 0; j < items; ++j)
+      if (i != j) worst = std::max(worst, std::abs(weights.values[i * items + j] + p[i][j] / p[j][j]));
+  EXPECT_LT(worst, 1e-6);
+}
+
 TEST(Ease, TakesTheCheaperWay) {
   EXPECT_FALSE(plan_ease(10553, 6086).by_users);
   EXPECT_TRUE(plan_ease(671, 9066).by_users);
   EXPECT_NEAR(plan_ease(10553, 6086).bytes, 12.0 * 6086 * 6086, 1e7);
+  EXPECT_FALSE(plan_ease(671, 9066, {100, 0.5}).by_users) << "which only the plain model can";
 }
 
 TEST(Ease, SameBytesForAnyNumberOfThreads) {
@@ -134,7 +183,8 @@ TEST(Ease, SizeThatDoesNotFitIsAnErrorBeforeTheWork) {
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
     EXPECT_NE(std::string(error.what()).find("1.00 GiB are allowed (memory_gib)"), std::string::npos)
         << error.what();
-    EXPECT_NE(std::string(error.what()).find("higher k-core"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("about 9458 items"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("ease_neighbours 200"), std::string::npos);
   }
   ASSERT_EQ(sink.messages.size(), 1u);
   EXPECT_NE(sink.messages[0].find("500000 items"), std::string::npos);

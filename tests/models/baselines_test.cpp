@@ -23,7 +23,10 @@ class Baselines : public test::FolderTest {
     const auto model = models().make(name);
     set(*model, options);
     FileSet files(folder_);
-    for (const std::string& file : model->fit({train_, seed}, files, "", {})) named_.push_back(file);
+    TrainingData data{train_, seed};
+    if (model->reads().tags) data.tags = &tags_;
+    if (model->reads().embeddings) data.item_embeddings = &embeddings_;
+    for (const std::string& file : model->fit(data, files, "", {})) named_.push_back(file);
     files.commit();
     for (const std::string& file : named_) EXPECT_TRUE(std::filesystem::exists(folder_ / file)) << file;
     const std::vector<std::int32_t> users = {0, 1, 2, 3};
@@ -37,6 +40,8 @@ class Baselines : public test::FolderTest {
       test::expect_error(ErrorCode::kInvalidArgument, {option.first}, [&] { set(*model, {option}); });
   }
   data::Csr train_ = kTrain;
+  data::TagGraph tags_ = {{{"a"}, {"b"}}, {}, {{0, 0}, {0, 3}, {1, 2}}};
+  artifact::Matrix embeddings_ = {4, 2, {1, 0, 0, 1, 1, 1, 0.5F, -1}};
   mutable std::vector<std::string> named_;
 };
 
@@ -85,8 +90,28 @@ TEST_F(Baselines, EveryOptionOfIalsCountsAndTheSeed) {
   refuses("ials", {{"dim", "0"}, {"alpha0", "0"}, {"reg", "0"}, {"nu", "-1"}, {"iterations", "0"}});
 }
 
+TEST_F(Baselines, EveryOptionOfEaseCounts) {
+  const std::vector<float> plain = scores("ease", {});
+  EXPECT_EQ(scores("ease", {{"tag_weight", "0"}, {"embedding_weight", "0"}, {"dropout", "0"}}), plain);
+  for (const auto& [name, text] : Options{{"lambda", "1"},
+                                          {"dropout", "0.9"},
+                                          {"tag_weight", "1"},
+                                          {"embedding_weight", "1"},
+                                          {"neighbours", "1"}})
+    EXPECT_NE(scores("ease", {{name, text}}), plain) << name;
+  const std::vector<float> whole = scores("ease", {{"embedding_weight", "1"}});
+  const std::vector<float> near = scores("ease", {{"embedding_weight", "1"}, {"neighbours", "3"}});
+  for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(near[i], whole[i], 1e-6);
+  refuses("ease", {{"lambda", "0"},
+                   {"dropout", "1"},
+                   {"tag_weight", "-1"},
+                   {"embedding_weight", "-1"},
+                   {"neighbours", "-1"}});
+}
+
 TEST_F(Baselines, AreBaselines) {
-  for (const char* name : {"item_knn", "ials"}) EXPECT_TRUE(models().make(name)->is_baseline()) << name;
+  for (const char* name : {"ease", "fusion", "item_knn", "ials"})
+    EXPECT_TRUE(models().make(name)->is_baseline()) << name;
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ inline std::int64_t group_of(std::int64_t id) { return id % 2; }
 inline data::Dataset planted_interactions(const PlantedOptions& options) {
   data::Dataset dataset;
   for (std::int64_t user = 0; user < options.users; ++user)
-    dataset.users.push_back("u" + std::to_string(user));
+    dataset.users.emplace_back("u").append(std::to_string(user));
   for (std::int64_t item = 0; item < options.items; ++item)
-    dataset.items.push_back("i" + std::to_string(item));
+    dataset.items.emplace_back("i").append(std::to_string(item));
   Pairs train, valid, test;
   for (std::int64_t user = 0; user < options.users; ++user) {
     std::vector<std::int32_t> liked;

@@ -18,9 +18,11 @@ std::unique_ptr<frameworks::Method> method_of(const TrainOptions& options) {
 }
 
 // Throws kInvalidArgument if there is no such model.
-bool has_epochs(const TrainOptions& options) {
-  return !options.models.take<models::Model>(options.model)->is_baseline();
+std::unique_ptr<models::Model> model_of(const TrainOptions& options) {
+  return options.models.take<models::Model>(options.model);
 }
+
+bool has_epochs(const TrainOptions& options) { return !model_of(options)->is_baseline(); }
 
 }  // namespace
 
@@ -97,22 +99,30 @@ void TrainOptions::validate() const {
   };
   require(!dataset.empty(), "option 'dataset' is missing; give the folder that prepare wrote");
   require(!output.empty(), "option 'output' is missing; give a folder for the run");
-  if (has_epochs(*this)) method_of(*this)->validate();
+  if (has_epochs(*this))
+    method_of(*this)->validate();
+  else
+    model_of(*this)->validate();
 }
 
 std::string TrainOptions::objective_name() const {
-  return models::objective_for(*models.take<models::Model>(model), objective);
+  return models::objective_for(*model_of(*this), objective);
 }
 
 bool TrainOptions::needs_tags() const {
-  return has_epochs(*this) && method_of(*this)->needs(embeddings).tags;
+  return has_epochs(*this) ? method_of(*this)->needs(embeddings).tags : model_of(*this)->reads().tags;
 }
 
 fs::path TrainOptions::embeddings_folder() const {
-  if (!has_epochs(*this)) return {};
-  const fs::path name = method_of(*this)->needs(embeddings).embeddings;
+  const fs::path name = has_epochs(*this)                     ? method_of(*this)->needs(embeddings).embeddings
+                        : model_of(*this)->reads().embeddings ? fs::path(embeddings)
+                                                              : fs::path();
   // A plain name is one of the dataset's embeddings, anything with a '/' a folder.
   return name.empty() || name.has_parent_path() ? name : dataset / "embeddings" / name;
+}
+
+std::vector<fs::path> TrainOptions::member_runs() const {
+  return has_epochs(*this) ? std::vector<fs::path>() : model_of(*this)->reads().runs;
 }
 
 }  // namespace hyperllm::stages::train

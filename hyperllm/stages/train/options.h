@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "hyperllm/base/registry.h"
 
@@ -61,6 +62,8 @@ struct TrainOptions {
   bool needs_tags() const;
   // The folder of the embeddings that training reads; empty if it reads none.
   std::filesystem::path embeddings_folder() const;
+  // Folders of the finished runs that a model is made of.
+  std::vector<std::filesystem::path> member_runs() const;
 };
 
 }  // namespace hyperllm::stages::train

@@ -54,8 +54,7 @@ class Trainer {
     if (method_) {
       train_in_phases();
     } else {
-      for (const std::string& file : model_->fit({*train_, seed()}, files_, kModel, context_))
-        append_outputs({options_.output / file});
+      fit_baseline();
     }
     write_result();
     timing_["seconds"] = seconds();
@@ -78,12 +77,15 @@ class Trainer {
       files.push_back(options_.dataset / (data_.name + "." + split + ".inter"));
     for (const char* ids : {"users.tsv", "items.tsv"})
       if (fs::exists(options_.dataset / ids)) files.push_back(options_.dataset / ids);
-    if (!method_) return files;
-    if (needs().tags)
+    if (options_.needs_tags())
       for (const char* tags : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"})
         files.push_back(options_.dataset / tags);
-    if (const fs::path embeddings = options_.embeddings_folder(); !embeddings.empty())
-      for (const char* matrix : {"users.npy", "items.npy"}) files.push_back(embeddings / matrix);
+    if (const fs::path embeddings = options_.embeddings_folder(); !embeddings.empty()) {
+      if (method_) files.push_back(embeddings / "users.npy");
+      files.push_back(embeddings / "items.npy");
+    }
+    for (const fs::path& run : options_.member_runs())
+      for (const fs::path& file : retrieval::model_files(run / kModel)) files.push_back(file);
     return files;
   }
 
@@ -103,16 +105,34 @@ class Trainer {
     return hash_text(text);
   }
 
+  void fit_baseline() {
+    models::TrainingData data{*train_, seed()};
+    if (options_.needs_tags()) data.tags = load_tags();
+    artifact::Matrix item_embeddings;
+    if (const fs::path embeddings = options_.embeddings_folder(); !embeddings.empty()) {
+      item_embeddings = load_item_embeddings(embeddings, data_);
+      data.item_embeddings = &item_embeddings;
+    }
+    if (model_->reads().valid) data.valid = &valid_;
+    for (const std::string& file : model_->fit(data, files_, kModel, context_))
+      append_outputs({options_.output / file});
+  }
+
+  const data::TagGraph* load_tags() {
+    HYPERLLM_CHECK(data::has_tags(options_.dataset), ErrorCode::kIo,
+                   options_.dataset.string() + ": no tags.tsv, which " +
+                       (method_ ? "the variant " + method_->variant() : "the model " + options_.model) +
+                       " needs. Run `hyperllm extract` first, or choose " +
+                       (method_ ? "the variant base or semantic." : "a weight of 0 for tags."));
+    tags_ = std::make_shared<const data::TagGraph>(data::load_tags(options_.dataset, data_.items));
+    return tags_.get();
+  }
+
   void train_in_phases() {
     backbone_ =
         models::make_backbone(*model_, {options_.layers, cap(), manifold::Curvature(options_.curvature)});
     objective_ = objective(options_.objective);
-    if (needs().tags) {
-      HYPERLLM_CHECK(data::has_tags(options_.dataset), ErrorCode::kIo,
-                     options_.dataset.string() + ": no tags.tsv, which the variant " + method_->variant() +
-                         " needs. Run `hyperllm extract` first, or choose the variant base or semantic.");
-      tags_ = std::make_shared<const data::TagGraph>(data::load_tags(options_.dataset, data_.items));
-    }
+    if (needs().tags) load_tags();
     if (const fs::path embeddings = options_.embeddings_folder(); !embeddings.empty())
       require_embeddings(embeddings);
     plan();

@@ -65,6 +65,11 @@ torch::Tensor load_semantic(const std::filesystem::path& folder, const data::Dat
   return stacked;
 }
 
+artifact::Matrix load_item_embeddings(const std::filesystem::path& folder, const data::Dataset& dataset) {
+  require_embeddings(folder);
+  return read_rows(folder / "items.npy", dataset.num_items(), "items");
+}
+
 torch::Tensor load_initial_tangents(const std::filesystem::path& folder, const data::Dataset& dataset,
                                     std::int64_t dim, double max_radius, manifold::Curvature curvature) {
   const torch::Tensor loaded = load_semantic(folder, dataset);

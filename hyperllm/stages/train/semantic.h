@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "hyperllm/artifact/npy.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/manifold/curvature.h"
 
@@ -20,7 +21,10 @@ std::int64_t semantic_columns(const std::filesystem::path& folder);
 // found and what is needed if rows do not fit the dataset or the two dimensions differ.
 torch::Tensor load_semantic(const std::filesystem::path& folder, const data::Dataset& dataset);
 
-// The same as tangent vectors of `dim` columns. Files with dim + 1 columns are the released kind: column 0 is
+// FOLDER/items.npy. Throws kIo if it is not there, kInvalidData if its rows do not fit the dataset.
+artifact::Matrix load_item_embeddings(const std::filesystem::path& folder, const data::Dataset& dataset);
+
+// What load_semantic gives, as tangent vectors of `dim` columns. Files with dim + 1 columns are the released kind: column 0 is
 // the time coordinate, not zero, and counts (negatively) in the norm of the exponential map, whose length is
 // capped at max_radius.
 torch::Tensor load_initial_tangents(const std::filesystem::path& folder, const data::Dataset& dataset,
