@@ -5,6 +5,7 @@
 //   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
 //   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
 //   RUN/checkpoint.safetensors, RUN/phase1.safetensors   until the run has ended
+//   RUN/tensorboard/PHASE/events.out.tfevents.*   with `tensorboard`; hold times of the clock
 //   RUN/timing.json               seconds by purpose, planned and peak memory; differs between equal runs
 #pragma once
 
