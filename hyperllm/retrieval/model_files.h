@@ -15,6 +15,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -43,5 +44,12 @@ void save_sparse_item_item_model(const std::filesystem::path& folder, const Spar
 // `train` gives the users' histories (used by item-item models) and the expected shape. Throws kIo,
 // kInvalidData (shapes that do not fit the dataset, unknown kind or geometry, non-finite values).
 std::unique_ptr<Scorer> load_model(const std::filesystem::path& folder, const data::Csr& train);
+
+// The items of a model of kind "embeddings"; none for another kind. Throws as load_model.
+struct ItemPoints {
+  Space space;
+  artifact::Matrix rows;
+};
+std::optional<ItemPoints> load_item_points(const std::filesystem::path& folder, std::int64_t items);
 
 }  // namespace hyperllm::retrieval
