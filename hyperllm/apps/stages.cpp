@@ -65,7 +65,7 @@ class Prepare : public CallOf<stages::prepare::PrepareOptions> {
     if (options_.dry_run)
       out << result_.shown;
     else
-      out << stages::prepare::format_statistics(result_.statistics);
+      out << data::format_statistics(result_.statistics);
   }
 
  private:
@@ -112,8 +112,7 @@ class Extract : public CallOf<stages::extract::ExtractOptions> {
     const auto result = stages::extract::run(options_, context);
     out << result.text;
     told_ = !result.written;
-    if (result.written)
-      out << stages::prepare::format_tag_statistics(stages::prepare::measure_folder(options_.dataset));
+    if (result.written) out << data::format_tag_statistics(data::measure_folder(options_.dataset));
   }
 
  private:
@@ -199,6 +198,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
   }
   Files outputs() const override {
     return {metrics::per_user_path(options_.run, options_.split),
+            metrics::per_item_path(options_.run, options_.split),
             metrics::evaluation_path(options_.run, options_.split)};
   }
   void run(const Context& context, std::ostream& out) override {

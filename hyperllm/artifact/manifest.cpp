@@ -109,14 +109,24 @@ void require_intact(const std::filesystem::path& path, const std::filesystem::pa
   }
 }
 
-std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path) {
-  std::vector<std::filesystem::path> inputs;
+Recorded recorded(const std::filesystem::path& path) {
+  Recorded result;
   try {
-    const Json recorded = object_in(parse_json(read_file(path)), "inputs");
-    for (const auto& entry : recorded.items()) inputs.emplace_back(entry.key());
+    const Json json = parse_json(read_file(path));
+    for (const auto& [name, texts] : {std::pair{"options", &result.options}, {"inputs", &result.inputs}}) {
+      const Json object = object_in(json, name);
+      for (const auto& [key, value] : object.items())
+        if (value.is_string()) texts->emplace(key, value.get<std::string>());
+    }
   } catch (const Error&) {
     return {};
   }
+  return result;
+}
+
+std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path) {
+  std::vector<std::filesystem::path> inputs;
+  for (const auto& [input, hash] : recorded(path).inputs) inputs.emplace_back(input);
   return inputs;
 }
 

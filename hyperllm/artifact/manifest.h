@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,12 @@ void save_manifest(const Manifest& manifest, const std::filesystem::path& path);
 // True if `path` holds a manifest of the same stage, options and input hashes, and every output still has its
 // hash. A missing or unreadable manifest is simply not up to date.
 bool up_to_date(const Manifest& manifest, const std::filesystem::path& path);
+
+// What a manifest recorded, as texts: options by name, content hashes by path. Empty if it cannot be read.
+struct Recorded {
+  std::map<std::string, std::string> options, inputs;
+};
+Recorded recorded(const std::filesystem::path& path);
 
 // The inputs that the manifest names; none if it cannot be read. For stages that find out what to read only
 // by reading: with unchanged options they would read these again.

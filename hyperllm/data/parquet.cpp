@@ -13,6 +13,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/process.h"
 
 namespace hyperllm::data {
 namespace {
@@ -75,7 +76,6 @@ class Child : public ByteSource {
     return 0;
   }
   std::int64_t done() const override { return any_ ? size_ : 0; }
-  bool succeeds() { return started_ && wait() == 0; }
 
  private:
   std::string last_complaint() const {
@@ -99,7 +99,10 @@ class Child : public ByteSource {
   bool started_ = false, any_ = false;
 };
 
-bool works(const std::vector<std::string>& command) { return Child(command, 0).succeeds(); }
+bool works(const std::vector<std::string>& command) {
+  const auto ended = run_program(command);
+  return ended && ended->status == 0;
+}
 
 }  // namespace
 

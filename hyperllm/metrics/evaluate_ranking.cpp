@@ -101,4 +101,18 @@ RankingValues validation_values(std::span<const std::int32_t> users, std::span<c
   return evaluate_ranking(users, ranked, width, relevant, {"recall", "ndcg"}, {10, 20});
 }
 
+std::vector<std::int64_t> item_hits(std::span<const std::int32_t> users, std::span<const std::int32_t> ranked,
+                                    std::int64_t width, const data::Csr& relevant,
+                                    const std::vector<std::int64_t>& ks) {
+  std::vector<std::int64_t> hits(static_cast<std::size_t>(relevant.cols) * ks.size(), 0);
+  for (std::size_t b = 0; b < users.size(); ++b)
+    for (std::int64_t rank = 0; rank < width; ++rank) {
+      const std::int32_t item = ranked[b * static_cast<std::size_t>(width) + static_cast<std::size_t>(rank)];
+      if (item < 0 || !relevant.contains(users[b], item)) continue;
+      for (std::size_t c = 0; c < ks.size(); ++c)
+        hits[static_cast<std::size_t>(item) * ks.size() + c] += rank < ks[c];
+    }
+  return hits;
+}
+
 }  // namespace hyperllm::metrics

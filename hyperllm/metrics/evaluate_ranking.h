@@ -35,4 +35,9 @@ RankingValues evaluate_ranking(std::span<const std::int32_t> users, std::span<co
 RankingValues validation_values(std::span<const std::int32_t> users, std::span<const std::int32_t> ranked,
                                 std::int64_t width, const data::Csr& relevant);
 
+// hits[i * ks.size() + c]: users who have item i relevant and among their first ks[c]. `ranked` as above.
+std::vector<std::int64_t> item_hits(std::span<const std::int32_t> users, std::span<const std::int32_t> ranked,
+                                    std::int64_t width, const data::Csr& relevant,
+                                    const std::vector<std::int64_t>& ks);
+
 }  // namespace hyperllm::metrics

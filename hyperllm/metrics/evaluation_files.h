@@ -1,5 +1,5 @@
-// What `evaluate` leaves in a run folder and `report` reads: means as JSON, values per user as a table.
-// docs/evaluation.md describes both.
+// What `evaluate` leaves in a run folder and `report` reads: means as JSON, values per user and counts per item
+// as tables. docs/evaluation.md describes them.
 #pragma once
 
 #include <cstdint>
@@ -32,18 +32,30 @@ struct PerUser {
   std::vector<double> column(const std::string& name) const;
 };
 
+// RUN/per_item.SPLIT.tsv
+struct PerItem {
+  std::vector<std::int64_t> ks;        // the cut-offs, ascending
+  std::vector<std::string> items;      // external ids, all of the dataset
+  std::vector<std::int64_t> held_out;  // users who have it in the split
+  std::vector<std::int64_t> hits;      // items x ks: of those, the users who have it among their first K
+};
+
 // The name a run goes by: its folder's name, or PARENT/seed-N for a folder called seed-N.
 std::string run_name(const std::filesystem::path& run);
 
 std::filesystem::path evaluation_path(const std::filesystem::path& run, const std::string& split);
 std::filesystem::path per_user_path(const std::filesystem::path& run, const std::string& split);
 
-// Two files of a run, which belong together. Full precision, no time stamps: same values, same bytes.
+std::filesystem::path per_item_path(const std::filesystem::path& run, const std::string& split);
+
+// Three files of a run, which belong together. Full precision, no time stamps: same values, same bytes.
 void add_evaluation(const Evaluation& evaluation, FileSet& run);
 void add_per_user(const PerUser& values, const std::string& split, FileSet& run);
+void add_per_item(const PerItem& values, const std::string& split, FileSet& run);
 
 // Throw kIo, kInvalidData (file, line, field, remedy).
 Evaluation load_evaluation(const std::filesystem::path& path);
 PerUser load_per_user(const std::filesystem::path& path);
+PerItem load_per_item(const std::filesystem::path& path);
 
 }  // namespace hyperllm::metrics

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 
@@ -78,21 +79,25 @@ double wilcoxon(std::span<const double> differences) {
   return std::erfc(std::abs(z) / std::sqrt(2.0));
 }
 
-// One random stream a sample, so that samples can be drawn in any order.
-std::vector<double> bootstrap_means(std::span<const double> differences, std::int64_t resamples,
-                                    std::uint64_t seed) {
-  std::vector<double> means(static_cast<std::size_t>(resamples));
+// One random stream a sample, so that samples can be drawn in any order. Not sorted if one is not finite.
+std::vector<double> bootstrap_ratios(std::span<const double> above, std::span<const double> below,
+                                     std::int64_t resamples, std::uint64_t seed) {
+  std::vector<double> ratios(static_cast<std::size_t>(resamples));
   parallel_ranges(resamples, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t sample = begin; sample < end; ++sample) {
       Random random(seed, "bootstrap " + std::to_string(sample));
-      double sum = 0;
-      for (std::size_t i = 0; i < differences.size(); ++i)
-        sum += differences[random.below(differences.size())];
-      means[static_cast<std::size_t>(sample)] = sum / static_cast<double>(differences.size());
+      double numerator = 0, denominator = 0;
+      for (std::size_t i = 0; i < above.size(); ++i) {
+        const std::uint64_t drawn = random.below(above.size());
+        numerator += above[drawn];
+        denominator += below[drawn];
+      }
+      ratios[static_cast<std::size_t>(sample)] = numerator / denominator;
     }
   });
-  std::sort(means.begin(), means.end());
-  return means;
+  if (std::all_of(ratios.begin(), ratios.end(), [](double ratio) { return std::isfinite(ratio); }))
+    std::sort(ratios.begin(), ratios.end());
+  return ratios;
 }
 
 // Quantile of sorted values, linear between the two nearest.
@@ -105,23 +110,31 @@ double quantile(std::span<const double> sorted, double q) {
 
 }  // namespace
 
+Ratio bootstrap_ratio(std::span<const double> above, std::span<const double> below, std::int64_t resamples,
+                      std::uint64_t seed) {
+  HYPERLLM_CHECK(above.size() == below.size() && !above.empty(), ErrorCode::kInvalidArgument,
+                 "a ratio needs two lists of one length, one entry at least; got " +
+                     std::to_string(above.size()) + " and " + std::to_string(below.size()));
+  HYPERLLM_CHECK(resamples >= 1, ErrorCode::kInvalidArgument,
+                 "resamples must be at least 1, got " + std::to_string(resamples));
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  const double under = std::accumulate(below.begin(), below.end(), 0.0);
+  const std::vector<double> ratios = bootstrap_ratios(above, below, resamples, seed);
+  const bool finite =
+      std::all_of(ratios.begin(), ratios.end(), [](double ratio) { return std::isfinite(ratio); });
+  return {under == 0 ? kNone : std::accumulate(above.begin(), above.end(), 0.0) / under,
+          finite ? quantile(ratios, 0.025) : kNone, finite ? quantile(ratios, 0.975) : kNone};
+}
+
 PairedTest paired_test(std::span<const double> a, std::span<const double> b, std::int64_t resamples,
                        std::uint64_t seed) {
   HYPERLLM_CHECK(a.size() == b.size() && a.size() >= 2, ErrorCode::kInvalidArgument,
                  "a paired test needs two lists of one length, two users at least; got " +
                      std::to_string(a.size()) + " and " + std::to_string(b.size()));
-  HYPERLLM_CHECK(resamples >= 1, ErrorCode::kInvalidArgument,
-                 "resamples must be at least 1, got " + std::to_string(resamples));
   std::vector<double> differences(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) differences[i] = b[i] - a[i];
-  const std::vector<double> means = bootstrap_means(differences, resamples, seed);
-  PairedTest result;
-  result.mean_difference = mean_of(differences);
-  result.low = quantile(means, 0.025);
-  result.high = quantile(means, 0.975);
-  result.t_test_p = t_test(differences);
-  result.wilcoxon_p = wilcoxon(differences);
-  return result;
+  const Ratio mean = bootstrap_ratio(differences, std::vector<double>(a.size(), 1.0), resamples, seed);
+  return {mean.value, mean.low, mean.high, t_test(differences), wilcoxon(differences)};
 }
 
 std::vector<double> holm(std::span<const double> p) {

@@ -16,6 +16,16 @@ struct PairedTest {
                           // approximation with tie correction, no continuity correction
 };
 
+// A ratio of sums, and its 95 % percentile interval over bootstrap samples of the entries.
+struct Ratio {
+  double value = 0, low = 0, high = 0;  // NaN where a sum below the line is 0, in one of the samples perhaps
+};
+
+// sum of above[i] / sum of below[i]; above[i] and below[i] are drawn together. At least one entry; seeded as
+// paired_test. Throws kInvalidArgument as it does.
+Ratio bootstrap_ratio(std::span<const double> above, std::span<const double> below, std::int64_t resamples,
+                      std::uint64_t seed);
+
 // a[i] and b[i] belong to the same user; at least two users. Seeded: same input and seed, same result, for
 // any number of threads. Throws kInvalidArgument for unequal or too short lists or resamples < 1.
 PairedTest paired_test(std::span<const double> a, std::span<const double> b, std::int64_t resamples,

@@ -74,6 +74,12 @@ Json read_description(const fs::path& file) {
   return description;
 }
 
+Json read_model(const fs::path& folder) {
+  finish_commit(folder_of(folder));  // of the run, or of a folder that holds nothing but the model
+  finish_commit(folder);
+  return read_description(folder / "model.json");
+}
+
 std::string read_word(const Json& description, const char* field, const std::vector<std::string>& known,
                       const fs::path& file) {
   std::string list;
@@ -116,12 +122,15 @@ artifact::Matrix read_matrix(const fs::path& file, std::int64_t rows, std::int64
   return matrix;
 }
 
+Space read_space(const Json& description, const fs::path& file) {
+  Space space{read_geometry(description, file)};
+  if (space.geometry != Geometry::kEuclidean) space.curvature = read_curvature(description, file);
+  return space;
+}
+
 std::unique_ptr<Scorer> load_embeddings(const fs::path& folder, const Json& description,
                                         const data::Csr& train) {
-  const fs::path file = folder / "model.json";
-  const Geometry geometry = read_geometry(description, file);
-  Space space{geometry};
-  if (geometry != Geometry::kEuclidean) space.curvature = read_curvature(description, file);
+  const Space space = read_space(description, folder / "model.json");
   artifact::Matrix users = read_matrix(folder / "users.npy", train.rows, -1, "one row a user");
   artifact::Matrix items = read_matrix(folder / "items.npy", train.cols, users.cols, "one row an item");
   try {
@@ -291,11 +300,17 @@ std::vector<fs::path> model_files(const fs::path& folder) {
   return files;
 }
 
-std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& train) {
-  finish_commit(folder_of(folder));  // of the run, or of a folder that holds nothing but the model
-  finish_commit(folder);
+std::optional<ItemPoints> load_item_points(const fs::path& folder, std::int64_t items) {
+  const Json description = read_model(folder);
   const fs::path file = folder / "model.json";
-  const Json description = read_description(file);
+  if (read_word(description, "kind", kKinds, file) != "embeddings") return std::nullopt;
+  return ItemPoints{read_space(description, file),
+                    read_matrix(folder / "items.npy", items, -1, "one row an item")};
+}
+
+std::unique_ptr<Scorer> load_model(const fs::path& folder, const data::Csr& train) {
+  const Json description = read_model(folder);
+  const fs::path file = folder / "model.json";
   const std::string kind = read_word(description, "kind", kKinds, file);
   if (kind == "embeddings") return load_embeddings(folder, description, train);
   if (kind == "fusion") return load_fusion(folder, description, train);

@@ -25,6 +25,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -65,5 +66,12 @@ std::vector<std::filesystem::path> model_files(const std::filesystem::path& fold
 // kInvalidData (shapes that do not fit the dataset, unknown kind or geometry, non-finite values; a fusion's
 // member that is not what it was when the fusion was made).
 std::unique_ptr<Scorer> load_model(const std::filesystem::path& folder, const data::Csr& train);
+
+// The items of a model of kind "embeddings"; none for another kind. Throws as load_model.
+struct ItemPoints {
+  Space space;
+  artifact::Matrix rows;
+};
+std::optional<ItemPoints> load_item_points(const std::filesystem::path& folder, std::int64_t items);
 
 }  // namespace hyperllm::retrieval

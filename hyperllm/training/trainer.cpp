@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "hyperllm/artifact/event_file.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/base/json.h"
@@ -56,12 +57,14 @@ class Run {
   Outcome go() {
     if (const auto checkpoint = checkpoint_to_continue()) {
       restore(*checkpoint);
+      open_events(outcome_.epochs + 1);
     } else {
       const std::string bad = framework_.first_non_finite();
       HYPERLLM_CHECK(bad.empty(), ErrorCode::kNonFinite,
                      options_.task + ": not finite before the first step: " + bad +
                          ". Check the embeddings that training starts from.");
       write_file(options_.log, "");
+      open_events(0);
       evaluate(0);
     }
     Progress progress(context_, options_.task, options_.epochs);
@@ -180,7 +183,21 @@ class Run {
     for (const auto& [name, value] : metrics) line[name] = value;
     line["saturated"] = points.saturated;
     append_file(options_.log, line.dump() + "\n");
+    add_events(epoch, metrics, points.saturated);
     note_ = short_note(loss_, metrics);
+  }
+
+  void open_events(std::int64_t first_epoch) {
+    if (!options_.events.empty()) events_.emplace(options_.events, first_epoch);
+  }
+
+  void add_events(std::int64_t epoch, const Metrics& metrics, double saturated) {
+    if (!events_) return;
+    Metrics scalars;
+    if (epoch > 0) scalars.emplace_back("train/loss", loss_);
+    for (const auto& [name, value] : metrics) scalars.emplace_back("valid/" + name, value);
+    scalars.emplace_back("train/saturated", saturated);
+    events_->add(epoch, scalars);
   }
 
   void save() {
@@ -291,6 +308,7 @@ class Run {
   std::int64_t step_ = 0;  // steps done of an unfinished epoch, and the sum of their losses
   double total_ = 0;
   std::string note_;
+  std::optional<artifact::EventFile> events_;
   retrieval::RankingState ranking_;  // not in checkpoints: it never changes a result
   Clock::time_point saved_at_ = Clock::now();
 };

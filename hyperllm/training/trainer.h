@@ -40,6 +40,7 @@ struct TrainerOptions {
   bool resume = true;                // go on from `checkpoint` if it is there and of the same identity
   std::filesystem::path checkpoint;  // file
   std::filesystem::path log;         // JSON lines, one an evaluated epoch
+  std::filesystem::path events;      // folder of TensorBoard's event files; empty: none
   std::string task = "train";        // shown in progress
   std::string identity;              // options and data that a checkpoint must come from to be continued
 };

@@ -19,6 +19,8 @@
 #include "hyperllm/llm/find_json.h"
 #include "hyperllm/llm/replies.h"
 #include "hyperllm/metrics/evaluation_files.h"
+#include "hyperllm/stages/report/published.h"
+#include "hyperllm/stages/report/training_record.h"
 #include "tests/fuzz/binary_targets.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -209,6 +211,29 @@ void add_folders(std::vector<Target>& all) {
                    put(folder / "e.tsv", bytes);
                    metrics::load_per_user(folder / "e.tsv").column("recall@10");
                  }});
+  all.push_back({"per_item",
+                 {"item_id\theld_out\thits@10\thits@20\na\t2\t1\t2\nb\t0\t0\t0\n"},
+                 [](const std::string& bytes, const fs::path& folder) {
+                   put(folder / "e.tsv", bytes);
+                   metrics::load_per_item(folder / "e.tsv");
+                 }});
+  all.push_back({"published",
+                 {"dataset\trun\tmetric\tvalue\nbeauty\thgcf-base\trecall@20\t0.16\n"},
+                 [](const std::string& bytes, const fs::path& folder) {
+                   put(folder / "p.tsv", bytes);
+                   stages::report::load_published(folder / "p.tsv", "beauty");
+                 }});
+  all.push_back(
+      {"training_record",
+       {"{\"model\": \"hgcf\", \"best_epoch\": 1, \"epochs\": 2}\n=====\n{\"load_seconds\": 1, \"phase1\": "
+        "{\"epochs\": 1, \"step_seconds\": 2.5}, \"phase2\": {\"epochs\": 2}, \"seconds\": 3}\n=====\n"
+        "{\"epoch\":0,\"recall@20\":0.1}\n{\"epoch\":2,\"loss\":1,\"recall@20\":0.2}\n"},
+       [](const std::string& bytes, const fs::path& folder) {
+         const auto parts = parts_of(bytes, 3);
+         const char* const names[] = {"result.json", "timing.json", "metrics.jsonl"};
+         for (std::size_t i = 0; i < 3; ++i) put(folder / names[i], parts[i]);
+         stages::report::load_training_record(folder).seconds_at(1);
+       }});
   all.push_back({"manifest",
                  {"{\"format\": 1, \"stage\": \"train\", \"options\": {\"seed\": \"1\"}, \"inputs\": "
                   "{\"in/a\": \"" +

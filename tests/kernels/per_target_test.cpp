@@ -15,6 +15,7 @@
 #include "hyperllm/kernels/panels_amx.h"
 #include "hyperllm/kernels/poincare_rows.h"
 #include "hyperllm/kernels/propagate.h"
+#include "hyperllm/kernels/squared_distances.h"
 #include "hyperllm/kernels/triplet.h"
 #include "tests/support/points.h"
 #include "tests/support/small_graph.h"
@@ -278,6 +279,35 @@ TEST(PerTarget, BallScoresAgree) {
         for (std::size_t at = 0; at < out.size(); ++at)
           EXPECT_NEAR(out[at], expected[at], 2e-6 * std::abs(expected[at])) << "dim " << dim << ", " << at;
       });
+    }
+}
+
+TEST(PerTarget, SquaredDistancesAgree) {
+  for (std::int64_t dim : {1, 2, 49})
+    for (std::int64_t count : {1, 15, 16, 17, 50}) {
+      const Floats drawn = test::normal_floats(count * dim, 1), x_drawn = test::normal_floats(dim, 2);
+      const std::vector<double> rows(drawn.begin(), drawn.end()), x(x_drawn.begin(), x_drawn.end());
+      PackedPoints points(rows, dim);
+      on_every_target([&] {
+        std::vector<double> out(64 + 1, 7.0), back(64);
+        squared_distances(x.data(), points, 0, count, out.data());
+        EXPECT_EQ(out.back(), 7.0) << "written behind the end";
+        for (std::int64_t i = 0; i < count; ++i) {
+          double sum = 0;
+          for (std::int64_t k = 0; k < dim; ++k) sum += std::pow(x[k] - rows[i * dim + k], 2);
+          EXPECT_NEAR(out[i], sum, 1e-14 * sum) << "dim " << dim << ", " << i << " of " << count;
+          // The other way round, to the last bit.
+          std::vector<double> row(static_cast<std::size_t>(dim));
+          points.copy(i, row);
+          squared_distances(row.data(), PackedPoints(x, dim), 0, 1, back.data());
+          EXPECT_EQ(back[0], out[i]);
+        }
+      });
+      points.remove(0);
+      EXPECT_EQ(points.size(), count - 1);
+      if (count > 1) {
+        EXPECT_EQ(points.at(0, dim - 1), rows.back());
+      }
     }
 }
 

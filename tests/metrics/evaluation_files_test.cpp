@@ -74,6 +74,27 @@ TEST_F(EvaluationFiles, DeepAndWideEvaluationsAreRefused) {
   }
 }
 
+TEST_F(EvaluationFiles, PerItemRoundTripAndBadTables) {
+  FileSet files(folder_);
+  add_per_item({{5, 20}, {"x", "y y"}, {3, 0}, {1, 2, 0, 0}}, "test", files);
+  files.commit();
+  const PerItem back = load_per_item(per_item_path(folder_, "test"));
+  EXPECT_EQ(back.ks, (std::vector<std::int64_t>{5, 20}));
+  EXPECT_EQ(back.items, (std::vector<std::string>{"x", "y y"}));
+  EXPECT_EQ(back.held_out, (std::vector<std::int64_t>{3, 0}));
+  EXPECT_EQ(back.hits, (std::vector<std::int64_t>{1, 2, 0, 0}));
+  for (const auto& [text, part] : std::vector<std::pair<std::string, std::string>>{
+           {"user_id\theld_out\thits@1\n", "bad.tsv:1: the header"},
+           {"item_id\theld_out\n", "bad.tsv:1: the header"},
+           {"item_id\theld_out\thits@x\n", "bad.tsv:1: the header"},
+           {"item_id\thits@1\thits@2\n", "bad.tsv:1: the header"},
+           {"item_id\theld_out\thits@1\na\t1\t-1\n", "bad.tsv:2: field 'hits@1': is not a count"},
+           {"item_id\theld_out\thits@1\na\t1.5\t1\n", "bad.tsv:2: field 'held_out': is not a count"}}) {
+    const auto path = put("bad.tsv", text);
+    expect_error(ErrorCode::kInvalidData, {part}, [&] { load_per_item(path); });
+  }
+}
+
 TEST_F(EvaluationFiles, BadPerUserTables) {
   expect_error(ErrorCode::kIo, {"none.tsv"}, [&] { load_per_user(folder_ / "none.tsv"); });
   const std::vector<std::pair<std::string, std::string>> bad = {

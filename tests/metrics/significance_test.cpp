@@ -82,5 +82,32 @@ TEST(Holm, HandComputed) {
   EXPECT_EQ(holm(std::vector<double>{0.8, 0.9}), (std::vector<double>{1, 1}));
 }
 
+TEST(Ratio, OfSumsWithItsInterval) {
+  Random random(9, "entries");
+  std::vector<double> above(3000), below(3000);
+  for (std::size_t i = 0; i < above.size(); ++i) {
+    below[i] = 1 + random.uniform();
+    above[i] = 2 * below[i] + random.normal();
+  }
+  // By the delta method the ratio's deviation is 1 / (1.5 sqrt(3000)).
+  const Ratio ratio = bootstrap_ratio(above, below, 2000, 1);
+  EXPECT_NEAR(ratio.value, 2, 0.04);
+  EXPECT_NEAR(ratio.high - ratio.low, 2 * 1.96 / (1.5 * std::sqrt(3000.0)), 0.003);
+  const PairedTest test = paired_test(below, above, 500, 3);
+  std::vector<double> differences(above.size());
+  for (std::size_t i = 0; i < above.size(); ++i) differences[i] = above[i] - below[i];
+  EXPECT_EQ(bootstrap_ratio(differences, std::vector<double>(above.size(), 1.0), 500, 3).low, test.low);
+}
+
+TEST(Ratio, ZeroBelowTheLineIsNoNumber) {
+  const Ratio none = bootstrap_ratio(std::vector<double>{1, 2}, std::vector<double>{0, 0}, 10, 1);
+  EXPECT_TRUE(std::isnan(none.value) && std::isnan(none.low) && std::isnan(none.high));
+  const Ratio rare = bootstrap_ratio(std::vector<double>{1, 2}, std::vector<double>{0, 1}, 100, 1);
+  EXPECT_EQ(rare.value, 3);
+  EXPECT_TRUE(std::isnan(rare.low)) << "some samples have the zero alone";
+  test::expect_error(ErrorCode::kInvalidArgument, {"one length"},
+                     [] { bootstrap_ratio(std::vector<double>{1}, std::vector<double>{}, 10, 1); });
+}
+
 }  // namespace
 }  // namespace hyperllm::metrics

@@ -40,6 +40,18 @@ TEST_F(ModelFiles, EveryGeometryComesBackAsItWas) {
   }
 }
 
+TEST_F(ModelFiles, ItemPointsOfEmbeddingsAlone) {
+  save_embeddings_model(folder_, {Geometry::kPoincare, manifold::Curvature(1.5)}, kUsers, kItems);
+  const auto points = load_item_points(folder_, 4);
+  ASSERT_TRUE(points);
+  EXPECT_EQ(points->space, (Space{Geometry::kPoincare, manifold::Curvature(1.5)}));
+  EXPECT_EQ(points->rows.values, kItems.values);
+  expect_error(ErrorCode::kInvalidData, {"items.npy", "4 x 2 values", "expected 5"},
+               [&] { load_item_points(folder_, 5); });
+  save_popularity_model(folder_, std::vector<float>{3, 1, 2, 0});
+  EXPECT_FALSE(load_item_points(folder_, 4));
+}
+
 TEST_F(ModelFiles, PopularityComesBack) {
   save_popularity_model(folder_, std::vector<float>{3, 1, 2, 0});
   EXPECT_EQ(scores_of(*load_model(folder_, kTrain)),

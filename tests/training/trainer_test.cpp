@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -14,6 +15,7 @@
 #include "hyperllm/models/model.h"
 #include "hyperllm/training/checkpoint.h"
 #include "tests/laws/planted_backbones.h"
+#include "tests/support/events.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
 #include "tests/support/recording_sink.h"
@@ -132,6 +134,46 @@ TEST_F(TrainerTest, LogsEveryEpochAndPutsTheBestBack) {
     again.outcome = result.outcome;
     return again;
   }());
+}
+
+// Event files say what the log says, and change no result; a continued run says where it goes on.
+TEST_F(TrainerTest, EventFilesHoldTheLogsNumbers) {
+  TrainerOptions told = beside("b");
+  told.events = folder_ / "events";
+  told.epochs = 5;
+  run(told);
+  told.epochs = options_.epochs;
+  run(told);
+  run(options_);
+  EXPECT_EQ(read_file(told.log), read_file(options_.log));
+  const auto log = lines(told.log);
+  std::map<std::uint64_t, std::map<std::string, float>> scalars;
+  std::vector<std::uint64_t> starts;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(told.events)) files.push_back(entry.path());
+  EXPECT_EQ(files.size(), 2u);
+  for (const auto& file : files)
+    for (const test::Message& event : test::read_events(file)) {
+      const std::uint64_t step = event.numbers.at(2);
+      if (event.bytes.contains(7)) starts.push_back(step);
+      if (!event.bytes.contains(5)) continue;
+      for (const auto& [field, value] : test::parse(event.bytes.find(5)->second).bytes) {
+        const test::Message scalar = test::parse(value);
+        scalars[step][scalar.bytes.find(1)->second] = scalar.floats.at(2);
+      }
+    }
+  std::sort(starts.begin(), starts.end());
+  EXPECT_EQ(starts, (std::vector<std::uint64_t>{0, 6}));
+  ASSERT_EQ(scalars.size(), log.size());
+  for (const json& line : log) {
+    const auto& values = scalars.at(line.at("epoch").get<std::uint64_t>());
+    EXPECT_EQ(values.at("valid/recall@20"), static_cast<float>(line.at("recall@20").get<double>()));
+    EXPECT_EQ(values.at("train/saturated"), static_cast<float>(line.at("saturated").get<double>()));
+    EXPECT_EQ(values.contains("train/loss"), line.contains("loss"));
+    if (line.contains("loss")) {
+      EXPECT_EQ(values.at("train/loss"), static_cast<float>(line.at("loss").get<double>()));
+    }
+  }
 }
 
 TEST_F(TrainerTest, StopsEarlyWhenPatienceRunsOut) {

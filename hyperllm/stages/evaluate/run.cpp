@@ -52,6 +52,19 @@ EvaluateResult make_result(const EvaluateOptions& options, const data::Dataset& 
   return result;
 }
 
+metrics::PerItem per_item(const EvaluateOptions& options, const data::Dataset& dataset,
+                          const data::Csr& relevant, std::span<const std::int32_t> users,
+                          std::span<const std::int32_t> ranked, std::int64_t width) {
+  metrics::PerItem result;
+  result.ks = options.ks;
+  std::sort(result.ks.begin(), result.ks.end());
+  result.items = dataset.items;
+  result.held_out.assign(dataset.items.size(), 0);
+  for (const std::int32_t item : relevant.indices) ++result.held_out[static_cast<std::size_t>(item)];
+  result.hits = metrics::item_hits(users, ranked, width, relevant, result.ks);
+  return result;
+}
+
 }  // namespace
 
 void check(EvaluateOptions options) {
@@ -80,8 +93,10 @@ EvaluateResult run(const EvaluateOptions& options, const Context& context) {
   EvaluateResult result =
       make_result(options, dataset,
                   metrics::evaluate_ranking(users, ranked, width, relevant, options.metrics, options.ks));
+  result.per_item = per_item(options, dataset, relevant, users, ranked, width);
   FileSet files(options.run);
   metrics::add_per_user(result.per_user, options.split, files);
+  metrics::add_per_item(result.per_item, options.split, files);
   metrics::add_evaluation(result.evaluation, files);
   files.commit();
   return result;

@@ -243,7 +243,7 @@ PrepareResult run(const PrepareOptions& options, const Context& context) {
   std::vector<data::ItemText> texts;
   if (!source.items.empty()) texts = read_item_texts(source, options, dataset.items, context);
   const data::TagGraph* tags = source.tags ? &*source.tags : nullptr;
-  result.statistics = measure(dataset, texts, tags);
+  result.statistics = data::measure(dataset, texts, tags);
   context.check_stop("prepare");
   write(dataset, std::move(texts), tags, options.output, result.outputs);
   context.info(describe(result.counts) + ".");

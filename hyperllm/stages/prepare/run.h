@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "hyperllm/base/progress.h"
+#include "hyperllm/data/statistics.h"
 #include "hyperllm/stages/prepare/options.h"
-#include "hyperllm/stages/prepare/statistics.h"
 
 namespace hyperllm::stages::prepare {
 
@@ -24,7 +24,7 @@ struct PrepareResult {
   std::string format;  // as found or as told
   std::string split;   // keep, ratio, leave_last_out or time
   Counts counts;
-  Statistics statistics;
+  data::Statistics statistics;
   std::vector<std::string> imports;            // of each file what was read how, as a JSON object
   std::string shown;                           // dry_run: the first rows, for people; nothing was written
   std::vector<std::filesystem::path> inputs;   // files read

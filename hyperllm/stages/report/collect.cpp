@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <utility>
 
+#include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/metrics/evaluation_files.h"
@@ -68,14 +70,7 @@ std::optional<ReportCell> cell_of(const Group& group, const std::string& column)
     if (!value) return std::nullopt;
     values.push_back(*value);
   }
-  ReportCell cell;
-  const auto n = static_cast<double>(values.size());
-  for (const double value : values) cell.mean += value / n;
-  if (values.size() < 2) return cell;
-  double squares = 0;
-  for (const double value : values) squares += (value - cell.mean) * (value - cell.mean);
-  cell.deviation = std::sqrt(squares / (n - 1));
-  return cell;
+  return report::cell_of(values);
 }
 
 std::vector<std::string> all_columns(const std::vector<Group>& groups) {
@@ -97,22 +92,53 @@ void name_rows(const std::vector<Group>& groups, std::vector<ReportRow>& rows) {
   }
 }
 
+// Hashes of the interactions that the evaluation saw, by split; none if its manifest is not there.
+std::map<std::string, std::string> interactions_of(const fs::path& folder, const std::string& split) {
+  std::map<std::string, std::string> hashes;
+  for (const auto& [file, hash] :
+       artifact::recorded(folder / ("evaluate." + split + ".manifest.json")).inputs)
+    for (const char* part : {".train.inter", ".valid.inter", ".test.inter"})
+      if (file.ends_with(part)) hashes[part] = hash;
+  return hashes;
+}
+
+[[noreturn]] void refuse(const fs::path& folder, const fs::path& first, const std::string& what) {
+  throw Error(ErrorCode::kInvalidData,
+              folder.string() + ": " + what + " than " + first.string() +
+                  " has; the two do not compare. Make a report of each, or evaluate both on one dataset.");
+}
+
+// Datasets are told by content where manifests say what was read, else by name and number of users.
+void check_comparable(const std::vector<Group>& groups, const std::string& split) {
+  const Evaluation& first = groups.front().evaluations.front();
+  const fs::path& first_folder = groups.front().folders.front();
+  const auto first_hashes = interactions_of(first_folder, split);
+  for (const Group& group : groups)
+    for (std::size_t i = 0; i < group.folders.size(); ++i) {
+      const fs::path& folder = group.folders[i];
+      const Evaluation& other = group.evaluations[i];
+      HYPERLLM_CHECK(other.split == split, ErrorCode::kInvalidData,
+                     metrics::evaluation_path(folder, split).string() + ": is of the split '" + other.split +
+                         "'. Evaluate the run again.");
+      const auto hashes = interactions_of(folder, split);
+      if (hashes != first_hashes && !hashes.empty() && !first_hashes.empty())
+        refuse(folder, first_folder, "was evaluated on other interactions (another dataset or split)");
+      const bool known = !hashes.empty() && !first_hashes.empty();
+      if (!known && other.dataset != first.dataset)
+        refuse(folder, first_folder, "has another dataset, " + other.dataset + ",");
+      if (other.users != first.users)
+        refuse(folder, first_folder, "has other users, " + std::to_string(other.users) + ",");
+    }
+}
+
 std::vector<std::string> differences(const std::vector<Group>& groups) {
   const Evaluation& first = groups.front().evaluations.front();
   std::vector<std::string> found;
-  const auto compare = [&](const fs::path& folder, const char* what, const std::string& mine,
-                           const std::string& theirs) {
-    if (mine != theirs)
-      found.push_back(folder.string() + ": " + what + " " + mine + ", the first run has " + theirs +
-                      "; the two do not compare");
-  };
   for (const Group& group : groups)
-    for (std::size_t i = 0; i < group.folders.size(); ++i) {
-      const Evaluation& other = group.evaluations[i];
-      compare(group.folders[i], "dataset", other.dataset, first.dataset);
-      compare(group.folders[i], "mask", other.mask, first.mask);
-      compare(group.folders[i], "users", std::to_string(other.users), std::to_string(first.users));
-    }
+    for (std::size_t i = 0; i < group.folders.size(); ++i)
+      if (group.evaluations[i].mask != first.mask)
+        found.push_back(group.folders[i].string() + ": mask " + group.evaluations[i].mask +
+                        ", the first run has " + first.mask + "; the two do not compare");
   return found;
 }
 
@@ -137,10 +163,22 @@ std::vector<fs::path> evaluated_folders(const fs::path& run, const std::string& 
   return seeds;
 }
 
-void collect(const std::vector<std::string>& runs, const std::string& split, ReportResult& result) {
+ReportCell cell_of(const std::vector<double>& values) {
+  ReportCell cell;
+  const auto n = static_cast<double>(values.size());
+  for (const double value : values) cell.mean += value / n;
+  if (values.size() < 2) return cell;
+  double squares = 0;
+  for (const double value : values) squares += (value - cell.mean) * (value - cell.mean);
+  cell.deviation = std::sqrt(squares / (n - 1));
+  return cell;
+}
+
+std::string collect(const std::vector<std::string>& runs, const std::string& split, ReportResult& result) {
   std::vector<Group> groups;
   for (const std::string& run : runs)
     for (const fs::path& folder : evaluated_folders(run, split)) add_run(groups, folder, split);
+  check_comparable(groups, split);
   result.columns = all_columns(groups);
   for (const Group& group : groups) {
     ReportRow row;
@@ -150,6 +188,7 @@ void collect(const std::vector<std::string>& runs, const std::string& split, Rep
   }
   name_rows(groups, result.rows);
   result.warnings = differences(groups);
+  return groups.front().evaluations.front().dataset;
 }
 
 }  // namespace hyperllm::stages::report

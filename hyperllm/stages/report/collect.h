@@ -14,7 +14,11 @@ namespace hyperllm::stages::report {
 std::vector<std::filesystem::path> evaluated_folders(const std::filesystem::path& run,
                                                      const std::string& split);
 
-// Fills columns, rows and warnings.
-void collect(const std::vector<std::string>& runs, const std::string& split, ReportResult& result);
+// Fills columns, rows and warnings, and returns the name of the dataset. Throws kInvalidData for runs of
+// different datasets or splits.
+std::string collect(const std::vector<std::string>& runs, const std::string& split, ReportResult& result);
+
+// Mean and deviation; `values` is not empty.
+ReportCell cell_of(const std::vector<double>& values);
 
 }  // namespace hyperllm::stages::report

@@ -1,109 +1,170 @@
 #include "hyperllm/stages/report/run.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
+#include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
-#include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/stages/report/collect.h"
 #include "hyperllm/stages/report/compare.h"
-#include "hyperllm/stages/report/table.h"
+#include "hyperllm/stages/report/figures.h"
+#include "hyperllm/stages/report/published.h"
+#include "hyperllm/stages/report/tables.h"
+#include "hyperllm/stages/report/training_record.h"
 
 namespace hyperllm::stages::report {
 namespace {
 
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kTables = {"datasets", "results", "training"};
+
+bool wants(const ReportOptions& options, const std::string& table) {
+  return std::find(options.tables.begin(), options.tables.end(), table) != options.tables.end();
+}
+
 void check_options(ReportOptions options) {
   check_fields(options.fields());
-  HYPERLLM_CHECK(!options.runs.empty(), ErrorCode::kInvalidArgument,
-                 "no run given; name at least one run folder");
-}
-
-// All metrics are better when larger. With one row there is nothing to be best of.
-std::vector<double> best_means(const ReportResult& result) {
-  std::vector<double> best(result.columns.size(), -1);
-  for (const ReportRow& row : result.rows)
-    for (std::size_t c = 0; c < best.size(); ++c)
-      if (row.cells[c]) best[c] = std::max(best[c], row.cells[c]->mean);
-  return best;
-}
-
-std::string cell_text(const ReportCell& cell, bool best, Format format, std::int64_t digits) {
-  std::string text = fixed(cell.mean, digits);
-  if (cell.deviation) text += " \u00b1 " + fixed(*cell.deviation, digits);
-  if (format == Format::kMarkdown) return best ? "**" + text + "**" : text;
-  return text + (best ? "*" : " ");
-}
-
-std::string row_name(const ReportRow& row) {
-  return row.folders.size() > 1 ? row.name + " (" + std::to_string(row.folders.size()) + " seeds)" : row.name;
-}
-
-Table means_table(const ReportResult& result, Format format, std::int64_t digits) {
-  Table table;
-  table.header = {"run"};
-  table.header.insert(table.header.end(), result.columns.begin(), result.columns.end());
-  const std::vector<double> best = best_means(result);
-  for (const ReportRow& row : result.rows) {
-    std::vector<std::string> cells = {row_name(row)};
-    for (std::size_t c = 0; c < best.size(); ++c)
-      cells.push_back(row.cells[c]
-                          ? cell_text(*row.cells[c], result.rows.size() > 1 && row.cells[c]->mean == best[c],
-                                      format, digits)
-                          : "-");
-    table.rows.push_back(std::move(cells));
-  }
-  return table;
-}
-
-Table exact_table(const ReportResult& result) {
-  Table table;
-  table.header = {"run", "runs"};
-  for (const std::string& column : result.columns) {
-    table.header.push_back(column);
-    table.header.push_back(column + ".sd");
-  }
-  for (const ReportRow& row : result.rows) {
-    std::vector<std::string> cells = {row.name, std::to_string(row.folders.size())};
-    for (const auto& cell : row.cells) {
-      cells.push_back(cell ? exact(cell->mean) : "");
-      cells.push_back(cell && cell->deviation ? exact(*cell->deviation) : "");
+  HYPERLLM_CHECK(!options.tables.empty(), ErrorCode::kInvalidArgument,
+                 "option 'tables': expected any of datasets, results, training, got nothing");
+  for (const std::string& table : options.tables)
+    if (std::find(kTables.begin(), kTables.end(), table) == kTables.end()) {
+      const std::string near = nearest_word(table, kTables);
+      throw Error(ErrorCode::kInvalidArgument,
+                  "option 'tables': expected any of datasets, results, training, got '" + table + "'" +
+                      (near.empty() ? "" : "; did you mean '" + near + "'?"));
     }
-    table.rows.push_back(std::move(cells));
-  }
-  return table;
+  const bool only_datasets =
+      options.tables == std::vector<std::string>{"datasets"} && !options.dataset.empty();
+  HYPERLLM_CHECK(!options.runs.empty() || only_datasets, ErrorCode::kInvalidArgument,
+                 "no run given; name at least one run folder");
+  HYPERLLM_CHECK(!options.runs.empty() || options.figures.empty(), ErrorCode::kInvalidArgument,
+                 "option 'figures' needs runs; name at least one run folder");
+  HYPERLLM_CHECK(options.published_dataset.empty() || !options.published.empty(), ErrorCode::kInvalidArgument,
+                 "option 'published_dataset' is of use with 'published' alone; give both, or none");
 }
 
-Table comparison_table(const std::vector<Comparison>& comparisons, Format format, std::int64_t digits) {
-  const bool tsv = format == Format::kTsv;
-  Table table;
-  table.header = {"run", "metric", "difference", "95 % low", "95 % high", "t-test p", "Wilcoxon p"};
-  for (const Comparison& c : comparisons) {
-    std::vector<std::string> cells = {c.run, c.metric};
-    for (const double value : {c.test.mean_difference, c.test.low, c.test.high})
-      cells.push_back(tsv ? exact(value) : (value > 0 ? "+" : "") + fixed(value, digits));
-    for (const double p : {c.test.t_test_p, c.test.wilcoxon_p}) cells.push_back(tsv ? exact(p) : p_text(p));
-    table.rows.push_back(std::move(cells));
+// The dataset that the runs were evaluated on, as their manifests name it.
+fs::path dataset_of(const ReportResult& result, const ReportOptions& options) {
+  for (const ReportRow& row : result.rows) {
+    const fs::path manifest = row.folders.front() / ("evaluate." + options.split + ".manifest.json");
+    const auto recorded = artifact::recorded(manifest).options;
+    if (const auto found = recorded.find("dataset");
+        found != recorded.end() && fs::is_directory(found->second))
+      return found->second;
   }
-  return table;
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      "option 'dataset' is missing, and no manifest of the runs names a dataset that is here; give the "
+      "dataset folder with --dataset");
 }
 
-std::string make_text(const ReportResult& result, const ReportOptions& options) {
-  const Format format = format_by_name(options.format);
-  if (format == Format::kTsv) {
-    std::string text = format_table(exact_table(result), format);
-    if (!options.baseline.empty())
-      text += "\n" + format_table(comparison_table(result.comparisons, format, options.digits), format);
-    return text;
+void measure_datasets(const ReportOptions& options, ReportResult& result) {
+  std::vector<fs::path> folders(options.dataset.begin(), options.dataset.end());
+  if (folders.empty()) folders.push_back(dataset_of(result, options));
+  for (const fs::path& folder : folders) result.datasets.push_back(data::measure_folder(folder));
+}
+
+// None unless every run has the value.
+template <typename Get>
+std::optional<ReportCell> over_runs(const std::vector<TrainingRecord>& records, Get get) {
+  std::vector<double> values;
+  for (const TrainingRecord& record : records) {
+    const std::optional<double> value = get(record);
+    if (record.model.empty() || !value) return std::nullopt;
+    values.push_back(*value);
   }
-  std::string text = format_table(means_table(result, format, options.digits), format);
-  for (const std::string& warning : result.warnings) text += "\nNote: " + warning + ".\n";
-  if (options.baseline.empty()) return text;
-  text += "\nDifference from " + metrics::run_name(options.baseline) +
-          ", paired by user; 95 % intervals by bootstrap (" + std::to_string(options.resamples) +
-          " samples, seed " + std::to_string(options.seed) + "); p values corrected by Holm over " +
-          std::to_string(result.comparisons.size()) + " comparisons\n\n";
-  return text + format_table(comparison_table(result.comparisons, format, options.digits), format);
+  return cell_of(values);
+}
+
+// Adds the folders whose times are extrapolated to `extrapolated`.
+TrainingRow training_of(const ReportRow& row, std::string& extrapolated) {
+  std::vector<TrainingRecord> records;
+  for (const fs::path& folder : row.folders) {
+    records.push_back(load_training_record(folder));
+    if (records.back().extrapolated)
+      extrapolated += (extrapolated.empty() ? "" : ", ") + metrics::run_name(folder);
+  }
+  const auto epochs = [](std::int64_t count) {
+    return count > 0 ? std::optional<double>(static_cast<double>(count)) : std::nullopt;
+  };
+  TrainingRow result;
+  result.run = row.name;
+  result.epochs = over_runs(records, [&](const TrainingRecord& r) { return epochs(r.epochs); });
+  result.best_epoch = over_runs(records, [&](const TrainingRecord& r) {
+    return r.epochs > 0 ? std::optional<double>(static_cast<double>(r.best_epoch)) : std::nullopt;
+  });
+  result.seconds = over_runs(records, [](const TrainingRecord& r) { return r.seconds_at(r.epochs); });
+  result.seconds_to_best =
+      over_runs(records, [](const TrainingRecord& r) { return r.seconds_at(r.best_epoch); });
+  return result;
+}
+
+void add_published(const ReportOptions& options, const std::string& dataset, ReportResult& result) {
+  Published published;
+  if (!options.published.empty())
+    published = load_published(options.published,
+                               options.published_dataset.empty() ? dataset : options.published_dataset);
+  const auto of = [&](const std::string& run, const std::string& metric) {
+    const auto found = published.find({run, metric});
+    return found == published.end() ? std::nullopt : std::optional<double>(found->second);
+  };
+  for (ReportRow& row : result.rows)
+    for (const std::string& column : result.columns) row.published.push_back(of(row.name, column));
+  for (TrainingRow& row : result.training) row.published_seconds = of(row.run, "seconds");
+}
+
+// Rows by model: those of a model with epochs together, the others as one group.
+std::vector<Series> series_of(const ReportResult& result,
+                              const std::vector<std::optional<Baseline>>& baselines) {
+  std::vector<Series> all;
+  for (std::size_t r = 0; r < result.rows.size(); ++r) {
+    const ReportRow& row = result.rows[r];
+    Series series{"", row.name, &row, baselines[r], {}};
+    for (const fs::path& folder : row.folders) series.records.push_back(load_training_record(folder));
+    const TrainingRecord& first = series.records.front();
+    series.group = first.curve.empty() ? "baselines" : first.model;
+    const std::string prefix = series.group + "-";
+    if (row.name.starts_with(prefix) && row.name.size() > prefix.size())
+      series.label = row.name.substr(prefix.size());
+    all.push_back(std::move(series));
+  }
+  // A row called kar and one called hgcf-kar are told apart by their whole names.
+  std::map<std::pair<std::string, std::string>, int> uses;
+  for (const Series& series : all) ++uses[{series.group, series.label}];
+  for (Series& series : all)
+    if (uses[{series.group, series.label}] > 1) series.label = series.row->name;
+  return all;
+}
+
+fs::path dataset_of_figures(const ReportResult& result, const ReportOptions& options) {
+  HYPERLLM_CHECK(options.dataset.size() <= 1, ErrorCode::kInvalidArgument,
+                 "option 'dataset': figures are of one dataset; give the folder of the runs alone");
+  return options.dataset.empty() ? dataset_of(result, options) : fs::path(options.dataset.front());
+}
+
+void report_runs(const ReportOptions& options, const Context& context, ReportResult& result) {
+  const std::string dataset = collect(options.runs, options.split, result);
+  const auto baselines = baselines_of(result.rows, options);
+  UserValues values(options.split);
+  if (wants(options, "results") && !options.baseline.empty())
+    result.comparisons = compare(result.rows, baselines, values, options);
+  if (wants(options, "training")) {
+    std::string extrapolated;
+    for (const ReportRow& row : result.rows) result.training.push_back(training_of(row, extrapolated));
+    if (!extrapolated.empty())
+      result.warnings.push_back(
+          "stopped and continued, so that seconds are those of the epochs that the last call "
+          "timed, scaled to all of them: " +
+          extrapolated);
+  }
+  add_published(options, dataset, result);
+  if (!options.figures.empty())
+    write_figures(
+        {result, options, series_of(result, baselines), dataset_of_figures(result, options), values}, result,
+        context);
 }
 
 }  // namespace
@@ -111,10 +172,10 @@ std::string make_text(const ReportResult& result, const ReportOptions& options) 
 ReportResult run(const ReportOptions& options, const Context& context) {
   check_options(options);
   ReportResult result;
-  collect(options.runs, options.split, result);
+  if (!options.runs.empty()) report_runs(options, context, result);
+  if (wants(options, "datasets")) measure_datasets(options, result);
   for (const std::string& warning : result.warnings) context.warn(warning);
-  if (!options.baseline.empty()) result.comparisons = compare(result.rows, options);
-  result.text = make_text(result, options);
+  result.text = tables_text(result, options);
   if (!options.output.empty()) write_file(options.output, result.text);
   return result;
 }

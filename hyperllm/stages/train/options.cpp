@@ -73,6 +73,8 @@ FieldList TrainOptions::fields() {
       {"momentum_from_gradient", &momentum_from_gradient,
        "start rsgd's momentum at the first gradient, as the released code does, instead of at zero"},
       {"weight_decay", &weight_decay, "negative: 5e-4 for rsgd, 0 for adam", within(-1, 100)},
+      {"tensorboard", &tensorboard, "write event files for TensorBoard to RUN/tensorboard, a folder a phase",
+       Effect::kHow},
       {"resume", &resume, "go on from the run folder's checkpoints", Effect::kHow},
       {"checkpoint_seconds", &checkpoint_seconds, "seconds between checkpoints; 0: every epoch",
        within(0, 1e9), Effect::kHow},

@@ -44,6 +44,7 @@ struct TrainOptions {
   bool momentum_from_gradient = false;
   double weight_decay = -1;
 
+  bool tensorboard = false;
   bool resume = true;
   double checkpoint_seconds = 30;
   std::int64_t memory_limit = 0;

@@ -247,6 +247,7 @@ class Trainer {
     trainer.resume = options_.resume;
     trainer.checkpoint = options_.output / phase.checkpoint;
     trainer.log = options_.output / phase.log;
+    if (options_.tensorboard) trainer.events = options_.output / "tensorboard" / phase.name;
     trainer.task = phase.name;
     trainer.identity = identity_;
     const Outcome outcome =

@@ -5,6 +5,7 @@
 //   metrics.jsonl, phase1.metrics.jsonl          one line an epoch
 //   phase1/users.npy, phase1/items.npy           x of (12): tangent vectors
 //   checkpoint.safetensors, phase1.safetensors   until the run has ended
+//   tensorboard/PHASE/events.out.tfevents.*      with `tensorboard`; holds times of the clock
 //   timing.json                                  seconds by purpose, planned and peak memory; differs between
 //                                                equal runs
 #pragma once

@@ -87,6 +87,15 @@ TEST_F(Evaluate, FilesSayWhatTheResultSays) {
             "bob\t0\t0.5\t0\t0.38685280723454163\n"
             "dan\t0\t0\t0\t0\n");
   EXPECT_EQ(metrics::load_per_user(options_.run / "per_user.test.tsv").values, result.per_user.values);
+  // Wanted are i3 (ann), i1 and i4 (bob), i5 (dan); found in the second place i3 and i1.
+  EXPECT_EQ(read_file(options_.run / "per_item.test.tsv"),
+            "item_id\theld_out\thits@1\thits@2\n"
+            "i0\t0\t0\t0\n"
+            "i1\t1\t0\t1\n"
+            "i2\t0\t0\t0\n"
+            "i3\t1\t0\t1\n"
+            "i4\t1\t0\t0\n"
+            "i5\t1\t0\t0\n");
 }
 
 TEST_F(Evaluate, SameBytesForAnyNumberOfThreads) {
@@ -95,7 +104,8 @@ TEST_F(Evaluate, SameBytesForAnyNumberOfThreads) {
     set_num_threads(threads);
     run(options_, {});
     texts.push_back(read_file(options_.run / "evaluation.test.json") +
-                    read_file(options_.run / "per_user.test.tsv"));
+                    read_file(options_.run / "per_user.test.tsv") +
+                    read_file(options_.run / "per_item.test.tsv"));
   }
   set_num_threads(0);
   EXPECT_EQ(texts[0], texts[1]);

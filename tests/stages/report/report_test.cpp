@@ -1,3 +1,4 @@
+#include "hyperllm/data/dataset.h"
 #include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/metrics/significance.h"
 #include "hyperllm/stages/report/run.h"
@@ -14,10 +15,10 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 class Report : public test::FolderTest {
  protected:
   std::string add(const std::string& name, const Metrics& values, const std::string& mask = "train",
-                  std::int64_t users = 3) const {
+                  std::int64_t users = 3, const std::string& dataset = "toy") const {
     const auto folder = folder_ / name;
     FileSet files(folder);
-    metrics::add_evaluation({"toy", metrics::run_name(folder), "test", mask, users, values}, files);
+    metrics::add_evaluation({dataset, metrics::run_name(folder), "test", mask, users, values}, files);
     files.commit();
     return folder.string();
   }
@@ -101,13 +102,37 @@ TEST_F(Report, EqualNamesAreToldApartByFolder) {
 }
 
 TEST_F(Report, RunsThatDoNotCompareAreCalledOut) {
-  const auto options =
-      with({add("a", {{"recall@10", 0.1}}), add("b", {{"recall@10", 0.2}}, "train+valid", 4)});
+  const auto options = with({add("a", {{"recall@10", 0.1}}), add("b", {{"recall@10", 0.2}}, "train+valid")});
   const ReportResult result = run(options, {});
-  ASSERT_EQ(result.warnings.size(), 2u);
+  ASSERT_EQ(result.warnings.size(), 1u);
   EXPECT_NE(result.warnings[0].find("b: mask train+valid, the first run has train"), std::string::npos);
-  EXPECT_NE(result.warnings[1].find("users 4, the first run has 3"), std::string::npos);
   EXPECT_NE(result.text.find("\nNote: " + result.warnings[0]), std::string::npos);
+}
+
+TEST_F(Report, RunsOfOtherDataAreRefused) {
+  const auto a = add("a", {{"recall@10", 0.1}}), b = add("b", {{"recall@10", 0.2}}, "train", 4);
+  expect_error(ErrorCode::kInvalidData, {"b: has other users, 4", "Make a report of each"}, [&] {
+    run(with({a, b}), {});
+  });
+  const auto manifest = [&](const std::string& run, const std::string& hash) {
+    put(run + "/evaluate.test.manifest.json",
+        R"({"options": {"dataset": "nowhere"}, "inputs": {"x/toy.test.inter": ")" + hash + R"("}})");
+  };
+  const auto c = add("c", {{"recall@10", 0.2}}, "train", 3, "renamed");
+  expect_error(ErrorCode::kInvalidData, {"c: has another dataset, renamed"}, [&] { run(with({a, c}), {}); });
+  manifest("a", "1");
+  manifest("c", "1");
+  EXPECT_EQ(run(with({a, c}), {}).rows.size(), 2u) << "one content under two names";
+  manifest("c", "2");
+  expect_error(ErrorCode::kInvalidData,
+               {"c: was evaluated on other interactions", "another dataset or split"}, [&] {
+                 run(with({a, c}), {});
+               });
+  put("d/evaluation.test.json",
+      R"({"dataset": "toy", "run": "d", "split": "valid", "mask": "train", "users": 3, "metrics": {"x@1": 1}})");
+  expect_error(ErrorCode::kInvalidData, {"d/evaluation.test.json", "of the split 'valid'"}, [&] {
+    run(with({a, (folder_ / "d").string()}), {});
+  });
 }
 
 TEST_F(Report, PairedTestsAgainstABaseline) {
@@ -115,7 +140,7 @@ TEST_F(Report, PairedTestsAgainstABaseline) {
                             s2 = {0, 1, 1, 0.5, 0.5, 0.5, 0.5, 1}, worse = {0, 0, 0.5, 0, 0, 0.5, 0, 0.5};
   auto options = with({add("base", {{"recall@10", 0.4}}), add("new/seed-1", {{"recall@10", 0.5}}),
                        add("new/seed-2", {{"recall@10", 0.6}}), add("worse", {{"recall@10", 0.1}})});
-  options.baseline = folder_ / "base";
+  options.baseline = (folder_ / "base").string();
   add_users("base", base);
   add_users("new/seed-1", s1);
   add_users("new/seed-2", s2);
@@ -134,11 +159,121 @@ TEST_F(Report, PairedTestsAgainstABaseline) {
   EXPECT_NE(result.text.find("Difference from base, paired by user"), std::string::npos);
   EXPECT_NE(result.text.find("+0.1875"), std::string::npos) << result.text;
   EXPECT_EQ(run(options, {}).text, result.text);
+  EXPECT_EQ(result.comparisons[0].baseline, "base");
+  EXPECT_DOUBLE_EQ(result.comparisons[0].gain, 0.1875 / 0.40625);
+  EXPECT_NE(result.text.find("+46.15%"), std::string::npos) << result.text;
+  options.baseline = "base";  // as the table prints it
+  EXPECT_EQ(run(options, {}).text, result.text);
+}
+
+TEST_F(Report, APatternGivesEachRowItsOwnBaseline) {
+  ReportOptions options;
+  for (const char* name :
+       {"hgcf-base", "hgcf-kar", "hrcf-base", "hrcf-kar", "hrcf-x-base", "hrcf-x-kar", "ease"}) {
+    options.runs.push_back(add(name, {{"recall@10", 0.4}}));
+    add_users(name, {0, 0.5, 1});
+  }
+  options.baseline = "*-base";
+  const ReportResult result = run(options, {});
+  ASSERT_EQ(result.comparisons.size(), 3u);
+  EXPECT_EQ(result.comparisons[0].run + " " + result.comparisons[0].baseline, "hgcf-kar hgcf-base");
+  EXPECT_EQ(result.comparisons[1].run + " " + result.comparisons[1].baseline, "hrcf-kar hrcf-base");
+  EXPECT_EQ(result.comparisons[2].run + " " + result.comparisons[2].baseline, "hrcf-x-kar hrcf-x-base");
+  EXPECT_NE(result.text.find("Difference from *-base"), std::string::npos);
+  for (const char* bad : {"*-bass", "*x*", "hgcf-bse", "elsewhere"}) {
+    options.baseline = bad;
+    expect_error(ErrorCode::kInvalidArgument, {"option 'baseline'", bad}, [&] { run(options, {}); });
+  }
+  options.baseline = "hgcf-bse";
+  expect_error(ErrorCode::kInvalidArgument, {"did you mean 'hgcf-base'", "Rows: hgcf-base, hgcf-kar"},
+               [&] { run(options, {}); });
+}
+
+TEST_F(Report, PublishedValuesStandBesideOurs) {
+  auto options =
+      with({add("hgcf-base", {{"recall@10", 0.12}, {"ndcg@10", 0.06}}), add("ours", {{"recall@10", 0.1}})});
+  options.published = put("published.tsv",
+                          "run\tdataset\tmetric\tvalue\tsource\n"
+                          "hgcf-base\ttoy\trecall@10\t0.115\tTable 3\n"
+                          "hgcf-base\ttoys\trecall@10\t0.2\tTable 3\n"
+                          "hgcf-base\ttoy\tseconds\t39\tTable 4\n");
+  options.tables = {"results", "training"};
+  EXPECT_EQ(run(options, {}).text,
+            "run        recall@10  published  ndcg@10\n"
+            "---------  ---------  ---------  -------\n"
+            "hgcf-base    0.1200*     0.1150  0.0600*\n"
+            "ours         0.1000           -       -\n"
+            "\n"
+            "run        epochs  best epoch  seconds to best  seconds  published\n"
+            "---------  ------  ----------  ---------------  -------  ---------\n"
+            "hgcf-base       -           -                -        -         39\n"
+            "ours            -           -                -        -          -\n");
+  options.tables = {"results"};
+  options.format = "csv";
+  EXPECT_EQ(run(options, {}).text,
+            "run,runs,recall@10,recall@10.sd,recall@10.published,ndcg@10,ndcg@10.sd\n"
+            "hgcf-base,1,0.12,,0.115,0.06,\n"
+            "ours,1,0.1,,,,\n");
+  options.published_dataset = "toys";
+  EXPECT_EQ(run(options, {}).rows[0].published[0], 0.2);
+  options.published_dataset = "books";
+  expect_error(ErrorCode::kInvalidArgument,
+               {"published.tsv", "no dataset 'books'", "--published-dataset", "toy, toys"},
+               [&] { run(options, {}); });
+  options.published = put("bad.tsv", "dataset\trun\tvalue\n");
+  expect_error(ErrorCode::kInvalidData, {"bad.tsv:1", "'metric'", "is missing"}, [&] { run(options, {}); });
+  options.published = put("twice.tsv", "dataset\trun\tmetric\tvalue\nbooks\ta\tb\t1\nbooks\ta\tb\t2\n");
+  expect_error(ErrorCode::kInvalidData, {"twice.tsv:3", "second value"}, [&] { run(options, {}); });
+}
+
+// Phase 1 took 2 epochs of 3 s; of phase 2 the last call timed 2 of 4 epochs, 0.5 s each.
+TEST_F(Report, TrainingTimes) {
+  const auto trained = add("hgcf", {{"recall@10", 0.1}}), baseline = add("ease", {{"recall@10", 0.2}});
+  put("hgcf/result.json", R"({"model": "hgcf", "variant": "hyperllm", "best_epoch": 3, "epochs": 4})");
+  put("hgcf/timing.json",
+      R"({"load_seconds": 9, "phase1": {"epochs": 2, "sampling_seconds": 1, "step_seconds": 4, "evaluation_seconds": 1},
+          "phase2": {"epochs": 2, "sampling_seconds": 0, "step_seconds": 1, "evaluation_seconds": 0}, "seconds": 16})");
+  put("hgcf/phase1.metrics.jsonl", "{\"epoch\":0,\"recall@20\":0.1}\n{\"epoch\":2,\"recall@20\":0.2}\n");
+  put("hgcf/metrics.jsonl", "{\"epoch\":0,\"recall@20\":0.1}\n{\"epoch\":4,\"loss\":1,\"recall@20\":0.2}\n");
+  put("ease/result.json", R"({"model": "ease"})");
+  put("ease/timing.json", R"({"load_seconds": 1, "seconds": 3.5, "peak_memory": 1})");
+  auto options = with({trained, baseline});
+  options.tables = {"training"};
+  const ReportResult result = run(options, {});
+  ASSERT_EQ(result.training.size(), 2u);
+  EXPECT_EQ(result.training[0].epochs->mean, 4);
+  EXPECT_EQ(result.training[0].best_epoch->mean, 3);
+  EXPECT_DOUBLE_EQ(result.training[0].seconds->mean, 8);
+  EXPECT_DOUBLE_EQ(result.training[0].seconds_to_best->mean, 7.5);
+  EXPECT_FALSE(result.training[1].epochs);
+  EXPECT_EQ(result.training[1].seconds->mean, 3.5);
+  ASSERT_EQ(result.warnings.size(), 1u);
+  EXPECT_NE(result.warnings[0].find("stopped and continued"), std::string::npos);
+  put("hgcf/metrics.jsonl", "{\"epoch\":0}\n{\"epo");
+  expect_error(ErrorCode::kInvalidData, {"hgcf/metrics.jsonl:2", "'epoch'"}, [&] { run(options, {}); });
+}
+
+TEST_F(Report, DatasetsAsTables) {
+  data::save_dataset({"shop", {"a", "b"}, {"x"}, {{0}, {0}, {1}, {0}}, {}, {{1}, {0}, {1}, {0}}},
+                     folder_ / "shop");
+  ReportOptions options;
+  options.tables = {"datasets"};
+  options.dataset = {(folder_ / "shop").string()};
+  options.format = "csv";
+  EXPECT_EQ(run(options, {}).text,
+            "Dataset,Users,Items,User-Item,Density,Train,Valid,Test,Features,Avg Token\n"
+            "shop,2,1,2,1.000000,1,0,1,,\n");
+  options.dataset.clear();
+  options.runs = {add("a", {{"recall@10", 0.1}})};
+  expect_error(ErrorCode::kInvalidArgument, {"option 'dataset' is missing", "--dataset"},
+               [&] { run(options, {}); });
+  put("a/evaluate.test.manifest.json", R"({"options": {"dataset": ")" + (folder_ / "shop").string() + "\"}}");
+  EXPECT_EQ(run(options, {}).datasets[0].users, 2);
 }
 
 TEST_F(Report, UsersThatCannotBePaired) {
   auto options = with({add("base", {{"recall@10", 0.4}}), add("other", {{"recall@10", 0.5}})});
-  options.baseline = folder_ / "base";
+  options.baseline = (folder_ / "base").string();
   add_users("base", {0, 1});
   expect_error(ErrorCode::kIo, {"other/per_user.test.tsv", "Run `evaluate`"}, [&] { run(options, {}); });
   add_users("other", {0, 1}, {"u0", "u7"});
@@ -160,8 +295,12 @@ TEST_F(Report, BadInput) {
     change(bad);
     expect_error(ErrorCode::kInvalidArgument, {part}, [&] { run(bad, {}); });
   };
-  expect_option("option 'format'", [](auto& o) { o.format = "latex"; });
+  expect_option("option 'format'", [](auto& o) { o.format = "html"; });
   expect_option("option 'split'", [](auto& o) { o.split = "train"; });
+  expect_option("option 'tables': expected any of datasets, results, training, got 'result'; did you mean",
+                [](auto& o) { o.tables = {"result"}; });
+  expect_option("option 'tables'", [](auto& o) { o.tables = {}; });
+  expect_option("option 'published_dataset'", [](auto& o) { o.published_dataset = "x"; });
   expect_option("option 'digits'", [](auto& o) { o.digits = 0; });
   expect_option("option 'resamples'", [](auto& o) { o.resamples = 0; });
   expect_option("option 'seed'", [](auto& o) { o.seed = -1; });

@@ -87,6 +87,22 @@ TEST_F(TrainTest, EveryVariantWritesTheFilesOfTheHeader) {
   }
 }
 
+TEST_F(TrainTest, EventFilesForEachPhaseChangeNothingElse) {
+  TrainOptions told = options("hyperllm", "told");
+  told.tensorboard = true;
+  const TrainResult result = run(told, {});
+  run(options("hyperllm", "plain"), {});
+  for (const char* phase : {"phase1", "phase2"}) {
+    const fs::path folder = told.output / "tensorboard" / phase;
+    ASSERT_TRUE(fs::is_directory(folder)) << phase;
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1) << phase;
+  }
+  for (const fs::path& output : result.outputs)
+    EXPECT_EQ(output.string().find("tensorboard"), std::string::npos) << "holds times, must not be hashed";
+  fs::remove_all(told.output / "tensorboard");
+  EXPECT_EQ(run_files(told.output), run_files(folder_ / "plain"));
+}
+
 TEST_F(TrainTest, MemoryIsPlannedAndALimitStopsTheRunAtOnce) {
   test::RecordingSink sink;
   TrainOptions with = options("structural");

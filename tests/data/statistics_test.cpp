@@ -1,20 +1,20 @@
-#include "hyperllm/stages/prepare/statistics.h"
+#include "hyperllm/data/statistics.h"
 
 #include "tests/support/folder.h"
 
-namespace hyperllm::stages::prepare {
+namespace hyperllm::data {
 namespace {
 
-class PrepareStatistics : public test::FolderTest {};
+class DataStatistics : public test::FolderTest {};
 
-TEST_F(PrepareStatistics, TokensAreWordsAndPunctuation) {
+TEST_F(DataStatistics, TokensAreWordsAndPunctuation) {
   EXPECT_EQ(count_tokens(""), 0);
   EXPECT_EQ(count_tokens("Café au lait, 250 ml"), 6);
   EXPECT_EQ(count_tokens("  a--b "), 4);
 }
 
 // By hand: fields Lamp, Acme, Home, Home, red; Lamp, Home: 4 distinct, 5 and 2 tokens.
-TEST_F(PrepareStatistics, CountsByHand) {
+TEST_F(DataStatistics, CountsByHand) {
   data::Dataset dataset{
       "shop", {"a", "b"}, {"x", "y", "z"}, {{0, 1}, {0, 1}, {1, 1}, {0, 0}}, {{0}, {2}, {1}, {0}}, {}};
   const std::vector<data::ItemText> texts = {
@@ -45,7 +45,7 @@ TEST_F(PrepareStatistics, CountsByHand) {
             "shop        2         3        1            3\n");
 }
 
-TEST_F(PrepareStatistics, WhatIsNotThereIsADash) {
+TEST_F(DataStatistics, WhatIsNotThereIsADash) {
   const data::Dataset dataset{"shop", {"a"}, {"x"}, {{0}, {0}, {1}, {0}}, {}, {}};
   const std::string text = format_statistics(measure(dataset, {}, nullptr));
   EXPECT_NE(text.find("100.00%"), std::string::npos);
@@ -54,4 +54,4 @@ TEST_F(PrepareStatistics, WhatIsNotThereIsADash) {
 }
 
 }  // namespace
-}  // namespace hyperllm::stages::prepare
+}  // namespace hyperllm::data

@@ -1,0 +1,21 @@
+// Another program, run to its end.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hyperllm {
+
+struct Ended {
+  int status = 0;          // its exit status; 128 + the signal that ended it
+  std::string complaints;  // the first 4 KiB of its standard error
+};
+
+// Runs command[0], looked for in PATH, in `folder` (empty: this one) without a shell; it reads nothing, and what
+// it prints is dropped. None if there is no such program.
+std::optional<Ended> run_program(const std::vector<std::string>& command,
+                                 const std::filesystem::path& folder = {});
+
+}  // namespace hyperllm
