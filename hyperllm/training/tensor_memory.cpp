@@ -3,6 +3,7 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 
+#include <cstring>
 #include <mutex>
 
 #include "hyperllm/base/scratch.h"
@@ -29,13 +30,19 @@ class Blocks : public c10::Allocator {
     release_kept_blocks();
   }
 
-  c10::DataPtr allocate(std::size_t bytes) const override {
+  // Without `override`, because releases of LibTorch differ: 1.13 has allocate const; 2.13 has not, and wants
+  // copy_data too. A class that lacks what is wanted does not compile.
+  c10::DataPtr allocate(std::size_t bytes) const { return take(bytes); }
+  c10::DataPtr allocate(std::size_t bytes) { return take(bytes); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
+
+ private:
+  c10::DataPtr take(std::size_t bytes) const {
     if (bytes < kSmallest) return system_->allocate(bytes);
     auto* block = new MemoryBlock(take_block(bytes));
     return {block->memory, block, &release, c10::Device(c10::DeviceType::CPU)};
   }
 
- private:
   static void release(void* context);
 
   bool unused() {

@@ -54,4 +54,12 @@ fresh; mkdir "$tree/docs/lab"; echo 'Open [this](../d.md) and [that](../gone.md)
 expect 1 doc_paths.sh "docs/lab/n.md:1: names 'docs/lab/../gone.md'"
 fresh; echo 'Run `./nothing`.' >"$tree/README.md"
 expect 1 doc_paths.sh "names 'nothing'"
+fresh; mkdir -p "$tree/Testing/Temporary"
+printf '%s\n' 'a_test.cpp:3: Skipped' 'no AMX' '[  SKIPPED ] A.B (0 ms)' '[  SKIPPED ] 1 test, listed below:' \
+  '[  SKIPPED ] A.B' '[       OK ] A.C (0 ms)' 'b_test.cpp:9: Skipped' 'no AMX' '[  SKIPPED ] B.B/2 (1 ms)' \
+  >"$tree/Testing/Temporary/LastTest.log"
+expect 0 skipped.sh '2 tests were skipped
+  no AMX:
+    A.B
+    B.B/2'
 exit $failed
