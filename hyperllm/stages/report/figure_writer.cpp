@@ -104,6 +104,7 @@ void FigureWriter::draw(const std::string& name, const std::string& kind) {
   const std::string bytes = fs::exists(folder_ / made) ? read_file(folder_ / made) : "";
   std::error_code ignored;
   fs::remove(folder_ / made, ignored);
+  context_.check_stop("report");  // Ctrl-C ends gnuplot too
   HYPERLLM_CHECK(
       ended->status == 0 && !bytes.empty(), ErrorCode::kUnavailable,
       (folder_ / (name + ".gp")).string() + ": gnuplot could not draw it (status " +

@@ -87,15 +87,14 @@ TrainingRow training_of(const ReportRow& row, std::string& extrapolated) {
     if (records.back().extrapolated)
       extrapolated += (extrapolated.empty() ? "" : ", ") + metrics::run_name(folder);
   }
-  const auto epochs = [](std::int64_t count) {
-    return count > 0 ? std::optional<double>(static_cast<double>(count)) : std::nullopt;
+  // A baseline has none.
+  const auto if_epochs = [](const TrainingRecord& record, std::int64_t count) {
+    return record.epochs > 0 ? std::optional<double>(static_cast<double>(count)) : std::nullopt;
   };
   TrainingRow result;
   result.run = row.name;
-  result.epochs = over_runs(records, [&](const TrainingRecord& r) { return epochs(r.epochs); });
-  result.best_epoch = over_runs(records, [&](const TrainingRecord& r) {
-    return r.epochs > 0 ? std::optional<double>(static_cast<double>(r.best_epoch)) : std::nullopt;
-  });
+  result.epochs = over_runs(records, [&](const TrainingRecord& r) { return if_epochs(r, r.epochs); });
+  result.best_epoch = over_runs(records, [&](const TrainingRecord& r) { return if_epochs(r, r.best_epoch); });
   result.seconds = over_runs(records, [](const TrainingRecord& r) { return r.seconds_at(r.epochs); });
   result.seconds_to_best =
       over_runs(records, [](const TrainingRecord& r) { return r.seconds_at(r.best_epoch); });

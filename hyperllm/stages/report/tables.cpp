@@ -176,6 +176,11 @@ class Tables {
     return table;
   }
 
+  // Of epochs and seconds: tenths of less than ten.
+  static std::int64_t digits_of(const ReportCell& cell) {
+    return cell.mean < 10 && cell.mean != std::floor(cell.mean) ? 1 : 0;
+  }
+
   TextTable training() const {
     const bool published =
         std::any_of(result_.training.begin(), result_.training.end(),
@@ -193,7 +198,7 @@ class Tables {
         if (exact_style())
           add_exact(*cell, cells);
         else
-          cells.push_back(*cell ? TableCell(cell_text(**cell, 0)) : nothing());
+          cells.push_back(*cell ? TableCell(cell_text(**cell, digits_of(**cell))) : nothing());
       }
       if (published)
         cells.push_back(row.published_seconds ? TableCell(value_text(*row.published_seconds, 0)) : nothing());
