@@ -36,6 +36,8 @@ class StageCall {
   virtual Files makes() const { return {}; }
   // What it will read (only files that exist) and what it has written.
   virtual Files inputs() const = 0;
+  // What it would read, as far as that is known before it runs.
+  virtual Files reads() const { return inputs(); }
   virtual Files outputs() const = 0;
   // The folder that it writes to, if there is one: locked while it works. Empty: it writes nothing, or only
   // what others may write at the same time.
@@ -49,6 +51,8 @@ class StageCall {
   virtual std::filesystem::path uses_model_of() const { return {}; }
   // True if the command line, too, leaves a result alone that is up to date, as recipes do for every stage.
   virtual bool keeps_result() const { return false; }
+  // False for a training that is one step, such as a baseline's: options of epochs and steps say nothing to it.
+  virtual bool has_epochs() const { return true; }
   // What the manifest says of the work beside, as JSON objects.
   virtual std::vector<std::string> notes() const { return {}; }
   // After the manifest is written.

@@ -17,11 +17,6 @@ std::unique_ptr<frameworks::Method> method_of(const TrainOptions& options) {
   return options.frameworks.take<frameworks::Method>(options.framework);
 }
 
-// Throws kInvalidArgument if there is no such model.
-bool has_epochs(const TrainOptions& options) {
-  return !options.models.take<models::Model>(options.model)->is_baseline();
-}
-
 }  // namespace
 
 OwnOptions model_options() { return OwnOptions(models::models()); }
@@ -74,6 +69,10 @@ FieldList TrainOptions::fields() {
       {"resume", &resume, "go on from the run folder's checkpoints", Effect::kHow},
       {"checkpoint_seconds", &checkpoint_seconds, "seconds between checkpoints; 0: every epoch",
        within(0, 1e9), Effect::kHow},
+      {"pause_after", &pause_after,
+       "leave after this epoch of the last phase with a checkpoint; the same command without it goes on; 0: "
+       "never",
+       within(0, 1e6), Effect::kHow},
       {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left",
        within(0, 1e9), Effect::kHow},
   };
@@ -97,19 +96,19 @@ void TrainOptions::validate() const {
   };
   require(!dataset.empty(), "option 'dataset' is missing; give the folder that prepare wrote");
   require(!output.empty(), "option 'output' is missing; give a folder for the run");
-  if (has_epochs(*this)) method_of(*this)->validate();
+  if (has_epochs()) method_of(*this)->validate();
 }
 
 std::string TrainOptions::objective_name() const {
   return models::objective_for(*models.take<models::Model>(model), objective);
 }
 
-bool TrainOptions::needs_tags() const {
-  return has_epochs(*this) && method_of(*this)->needs(embeddings).tags;
-}
+bool TrainOptions::has_epochs() const { return !models.take<models::Model>(model)->is_baseline(); }
+
+bool TrainOptions::needs_tags() const { return has_epochs() && method_of(*this)->needs(embeddings).tags; }
 
 fs::path TrainOptions::embeddings_folder() const {
-  if (!has_epochs(*this)) return {};
+  if (!has_epochs()) return {};
   const fs::path name = method_of(*this)->needs(embeddings).embeddings;
   // A plain name is one of the dataset's embeddings, anything with a '/' a folder.
   return name.empty() || name.has_parent_path() ? name : dataset / "embeddings" / name;
