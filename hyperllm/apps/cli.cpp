@@ -14,6 +14,7 @@
 #include "hyperllm/apps/console.h"
 #include "hyperllm/apps/pipeline.h"
 #include "hyperllm/apps/recipe.h"
+#include "hyperllm/apps/search.h"
 #include "hyperllm/apps/signals.h"
 #include "hyperllm/apps/train_program.h"
 #include "hyperllm/base/error.h"
@@ -100,12 +101,10 @@ class Program {
     app_.add_flag("--verbose,-v", settings_.verbose, "Say more");
     app_.footer("`hyperllm COMMAND --help` lists a command's options. Recipes: docs/recipes.md.");
     for (const Stage& stage : stages_) add_stage(stage);
-    CLI::App* run = app_.add_subcommand("run", "Walk through a recipe, skipping what is up to date");
-    run->allow_extras();
-    run->add_option("recipe", settings_.recipe, "The recipe (TOML)")->required()->type_name("FILE");
-    run->add_option("--set", settings_.overrides, "Override a value of the recipe: section.key=value")
-        ->type_name("S.K=V")
-        ->allow_extra_args(false);
+    CLI::App* run = add_recipe_command("run", "Walk through a recipe, skipping what is up to date");
+    add_recipe_command("search",
+                       "Try settings of a recipe's runs on validation, as its [search] says; started several "
+                       "times, they share the work");
     run->add_option("--only", settings_.only,
                     "Of the recipe's runs those alone: 'hrcf-*', 'hgcf-base/seed-1'")
         ->type_name("RUN,...")
@@ -152,6 +151,16 @@ class Program {
     for (const Field& field : calls_.back()->fields()) add_flag(*command, field);
   }
 
+  CLI::App* add_recipe_command(const std::string& name, const std::string& help) {
+    CLI::App* command = app_.add_subcommand(name, help);
+    command->allow_extras();
+    command->add_option("recipe", settings_.recipe, "The recipe (TOML)")->required()->type_name("FILE");
+    command->add_option("--set", settings_.overrides, "Override a value of the recipe: section.key=value")
+        ->type_name("S.K=V")
+        ->allow_extra_args(false);
+    return command;
+  }
+
   CLI::App* chosen() const {
     const auto commands = app_.get_subcommands();
     return commands.empty() ? nullptr : commands.front();
@@ -183,7 +192,8 @@ class Program {
   }
 
   std::optional<Recipe> chosen_recipe() const {
-    if (!chosen() || chosen()->get_name() != "run") return std::nullopt;
+    const std::string command = chosen() ? chosen()->get_name() : "";
+    if (command != "run" && command != "search") return std::nullopt;
     Recipe recipe = load_recipe(settings_.recipe, settings_.overrides);
     if (trains(recipe) && !find_stage(stages_, "train").make)
       become_train_program(arguments_, settings_.recipe + ", which trains,");
@@ -204,7 +214,10 @@ class Program {
     const std::string name = chosen()->get_name();
     if (recipe) {
       set_threads(recipe->threads);
-      run_recipe(*recipe, settings_.only, stages_, context, out_);
+      if (name == "run")
+        run_recipe(*recipe, settings_.only, stages_, context, out_);
+      else
+        run_search(*recipe, stages_, context, out_);
     } else {
       set_threads(0);
       for (std::size_t i = 0; i < stages_.size(); ++i)

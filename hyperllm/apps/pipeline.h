@@ -5,14 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "hyperllm/apps/recipe.h"
-#include "hyperllm/apps/stage.h"
+#include "hyperllm/apps/plan.h"
 #include "hyperllm/base/progress.h"
 
 namespace hyperllm::apps {
 
-// Where a recipe's files go: the dataset folder, and OUTPUT/runs/NAME for each of its runs.
-std::filesystem::path run_folder(const Recipe& recipe, const std::string& run);
+// Runs the steps in order, those apart that are up to date; results go to `out`. Throws whatever a stage throws.
+void run_steps(std::vector<Step>& steps, const Context& context, std::ostream& out);
 
 // True if the recipe asks for models.
 bool trains(const Recipe& recipe);

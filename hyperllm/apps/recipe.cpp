@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "hyperllm/apps/recipe_text.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 
@@ -16,7 +17,7 @@ using Kind = RecipeValue::Kind;
 
 const std::vector<std::string> kTopLevel = {"name",    "output",   "dataset", "threads", "seeds",
                                             "prepare", "extract",  "embed",   "train",   "evaluate",
-                                            "models",  "variants", "runs",    "report"};
+                                            "models",  "variants", "runs",    "report",  "search"};
 
 // The tables of a section such as [runs.NAME]; null for any other section.
 std::vector<RecipeTable>* tables_of(Recipe& recipe, std::string_view section) {
@@ -179,6 +180,8 @@ class Reader {
       recipe.evaluate = table(key, node);
     } else if (key == "report") {
       recipe.report = table(key, node);
+    } else if (key == "search") {
+      recipe.search = search(node);
     } else if (key == "embed" && node.is_array()) {
       for (const toml::node& entry : *node.as_array()) recipe.embed.push_back(table(key, entry));
     } else if (key == "embed") {
@@ -223,6 +226,44 @@ class Reader {
     return result;
   }
 
+  RecipeSearch search(const toml::node& node) {
+    if (!node.is_table()) refuse(where(node.source()), "'search' must be a table: [search].");
+    RecipeSearch result;
+    for (const auto& [name, entry] : in_file_order(*node.as_table())) {
+      const std::string key(name->str());
+      if (key == "space") {
+        result.spaces.push_back(space("search.space", *entry));
+      } else if (key == "spaces") {
+        if (!entry->is_table())
+          refuse(where(entry->source()), "'spaces' must be tables with names of runs: [search.spaces.RUN].");
+        for (const auto& [run, body] : in_file_order(*entry->as_table()))
+          result.spaces.push_back(space("search.spaces." + std::string(run->str()), *body));
+      } else if (entry->is_table()) {
+        refuse_unknown(where(entry->source()), "table", "search." + key, {"search.space", "search.spaces"});
+      } else {
+        result.options.values.emplace_back(key, value(key, *entry));
+      }
+    }
+    return result;
+  }
+
+  RecipeSpace space(const std::string& name, const toml::node& node) {
+    if (!node.is_table()) refuse(where(node.source()), "'" + name + "' must be a table: [" + name + "].");
+    RecipeSpace result{name, {}};
+    for (const auto& [key, entry] : in_file_order(*node.as_table())) {
+      RecipeChoice choice{std::string(key->str()), where(key->source()) + ": [" + name + "]", {}, {}};
+      if (entry->is_table()) {
+        choice.range = table(name + "." + choice.option, *entry);
+      } else if (entry->is_array()) {
+        for (const toml::node& one : *entry->as_array()) choice.values.push_back(value(choice.option, one));
+      }
+      if (choice.values.empty() && !choice.range)
+        refuse(choice.where, "'" + choice.option + "' must be a list of values, or {low = ..., high = ...}.");
+      result.choices.push_back(std::move(choice));
+    }
+    return result;
+  }
+
   RecipeValue value(const std::string& key, const toml::node& node) {
     RecipeValue result{Kind::kText, "", where(node.source())};
     if (const auto* text = node.as_string()) {
@@ -259,15 +300,6 @@ class Reader {
   std::filesystem::path file_;
 };
 
-void set_in(RecipeTable& table, const std::string& key, const RecipeValue& value) {
-  const auto found = std::find_if(table.values.begin(), table.values.end(),
-                                  [&](const auto& entry) { return entry.first == key; });
-  if (found != table.values.end())
-    found->second = value;
-  else
-    table.values.emplace_back(key, value);
-}
-
 RecipeTable& named_table(std::vector<RecipeTable>& tables, const std::string& section,
                          const std::string& where) {
   std::vector<std::string> names;
@@ -276,6 +308,26 @@ RecipeTable& named_table(std::vector<RecipeTable>& tables, const std::string& se
     names.push_back(table.name);
   }
   refuse_unknown(where, "run", section, names);
+}
+
+// "search.space.margin=1,2,3"
+void set_choice(RecipeSearch& search, const std::string& section, const std::string& option,
+                const RecipeValue& value) {
+  RecipeChoice choice{option, value.where, {}, {}};
+  for (const std::string& entry : list_entries(value.text))
+    choice.values.push_back({Kind::kUntyped, entry, value.where});
+  if (choice.values.empty()) refuse(value.where, "expected values with commas between them.");
+  for (RecipeSpace& space : search.spaces) {
+    if (space.name != section) continue;
+    const auto found = std::find_if(space.choices.begin(), space.choices.end(),
+                                    [&](const RecipeChoice& other) { return other.option == option; });
+    if (found != space.choices.end())
+      *found = std::move(choice);
+    else
+      space.choices.push_back(std::move(choice));
+    return;
+  }
+  search.spaces.push_back({section, {std::move(choice)}});
 }
 
 // "train.epochs=3", "runs.ease.lambda=5", "threads=1".
@@ -296,9 +348,17 @@ void override_one(Recipe& recipe, const std::string& text) {
     return;
   }
   const std::string section = path.substr(0, dot), key = path.substr(dot + 1);
+  if (section == "search" || section.starts_with("search.")) {
+    if (!recipe.search) recipe.search.emplace();
+    if (section == "search")
+      set_value(recipe.search->options, key, value);
+    else
+      set_choice(*recipe.search, section, key, value);
+    return;
+  }
   const auto into = [&](std::optional<RecipeTable>& table) {
     if (!table) table = RecipeTable{section, {}};
-    set_in(*table, key, value);
+    set_value(*table, key, value);
   };
   if (section == "prepare") {
     into(recipe.prepare);
@@ -312,9 +372,9 @@ void override_one(Recipe& recipe, const std::string& text) {
     into(recipe.report);
   } else if (section == "embed") {
     if (recipe.embed.empty()) recipe.embed.push_back({"embed", {}});
-    for (RecipeTable& table : recipe.embed) set_in(table, key, value);
+    for (RecipeTable& table : recipe.embed) set_value(table, key, value);
   } else if (std::vector<RecipeTable>* named = tables_of(recipe, section.substr(0, section.find('.')))) {
-    set_in(named_table(*named, section, where), key, value);
+    set_value(named_table(*named, section, where), key, value);
   } else {
     refuse_unknown(where, "section", section, kTopLevel);
   }

@@ -27,6 +27,24 @@ struct RecipeTable {
   std::vector<std::pair<std::string, RecipeValue>> values;
 };
 
+// What a search tries for one option: a list of values, or a range with the keys low, high, log, int.
+struct RecipeChoice {
+  std::string option, where;
+  std::vector<RecipeValue> values;   // empty: the range
+  std::optional<RecipeTable> range;  // its name is the choice's place, for messages
+};
+
+struct RecipeSpace {
+  std::string name;  // "search.space", "search.spaces.ease"
+  std::vector<RecipeChoice> choices;
+};
+
+// [search] and what is below it.
+struct RecipeSearch {
+  RecipeTable options{"search", {}};
+  std::vector<RecipeSpace> spaces;
+};
+
 struct Recipe {
   std::string name;                 // default: the file's stem
   std::filesystem::path output;     // default: runs/NAME
@@ -37,12 +55,13 @@ struct Recipe {
   std::optional<RecipeTable> prepare, extract, train, evaluate, report;
   std::vector<RecipeTable> embed;  // [embed] or several [[embed]]
   std::vector<RecipeTable> runs;   // [runs.NAME], in the file's order
+  std::optional<RecipeSearch> search;
   // [models.NAME] and [variants.NAME]: a run MODEL-VARIANT for each pair.
   std::vector<RecipeTable> models, variants;
 };
 
 // Reads the file, then applies `overrides` ("section.key=value") in order; an override of an [[embed]] array
-// changes every entry. Relative paths in a recipe are relative to the working directory. Text may use ${VAR}
+// changes every entry, one of search.space.OPTION gives a list. Relative paths in a recipe are relative to the working directory. Text may use ${VAR}
 // and ${VAR:-default}. Throws kIo (missing file), kInvalidData (not TOML, a name of more than eight parts:
 // file and line; more than 1 MiB), kInvalidArgument (an unknown section with the nearest name, a value of a
 // kind no option has, an unset variable).

@@ -36,6 +36,8 @@ class StageCall {
   virtual Files makes() const { return {}; }
   // What it will read (only files that exist) and what it has written.
   virtual Files inputs() const = 0;
+  // What it would read, as far as that is known before it runs.
+  virtual Files reads() const { return inputs(); }
   virtual Files outputs() const = 0;
   // The folder that it writes to, if there is one: locked while it works. Empty: it writes nothing, or only
   // what others may write at the same time.
@@ -51,6 +53,8 @@ class StageCall {
   virtual bool keeps_result() const { return false; }
   // Options that hold folders of runs: in a recipe, the names of its runs stand for their folders.
   virtual std::vector<std::string> names_runs() const { return {}; }
+  // False for a training that is one step, such as a baseline's: options of epochs and steps say nothing to it.
+  virtual bool has_epochs() const { return true; }
   // What the manifest says of the work beside, as JSON objects.
   virtual std::vector<std::string> notes() const { return {}; }
   // After the manifest is written.

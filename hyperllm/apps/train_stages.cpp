@@ -33,9 +33,20 @@ class Train : public CallOf<stages::train::TrainOptions> {
   Files makes() const override {
     return {options_.output / "phase1" / "users.npy", options_.output / "model" / "model.json"};
   }
-  fs::path manifest() const override { return options_.output / "manifest.json"; }
+  // A training that pauses has made nothing yet.
+  fs::path manifest() const override {
+    return result_.paused ? fs::path() : options_.output / "manifest.json";
+  }
   fs::path writes_to() const override { return if_there(options_.dataset, options_.output); }
+  bool has_epochs() const override { return options_.has_epochs(); }
   Files inputs() const override { return ran_ ? result_.inputs : artifact::recorded_inputs(manifest()); }
+  Files reads() const override {
+    constexpr std::string_view kEnd = ".train.inter";
+    const Files train = files_in(options_.dataset, kEnd);
+    if (train.empty()) return {};
+    const std::string name = train.front().filename().string();
+    return stages::train::input_files(options_, name.substr(0, name.size() - kEnd.size()));
+  }
   Files outputs() const override { return result_.outputs; }
   // Embeddings come from `embed`, or, as initial ones, from phase 1 of another run.
   Files builds_on() const override {

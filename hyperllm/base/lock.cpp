@@ -99,10 +99,16 @@ FolderLock::~FolderLock() {
     if (::rmdir(folder.c_str()) != 0) break;
 }
 
-void remove_leftover_lock(const fs::path& folder) {
-  const fs::path file = folder / kLock;
+bool is_held(const fs::path& file) {
+  const Descriptor open(::open(file.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return open.is_open() && lock_now(open.get()) != 0 && errno == EWOULDBLOCK;
+}
+
+void remove_leftover(const fs::path& file) {
   const Descriptor open(::open(file.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (open.is_open() && lock_now(open.get()) == 0 && open.is_named(file)) ::unlink(file.c_str());
 }
+
+void remove_leftover_lock(const fs::path& folder) { remove_leftover(folder / kLock); }
 
 }  // namespace hyperllm

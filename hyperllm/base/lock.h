@@ -38,7 +38,11 @@ class FolderLock {
   std::optional<FileLock> lock_;
 };
 
-// Removes the lock that a killed process left in the folder; leaves one that is held.
+// True if somebody holds the FileLock `file` now. One that a killed process left is not held.
+bool is_held(const std::filesystem::path& file);
+
+// Removes the lock that a killed process left, the file or that of the folder; leaves one that is held.
+void remove_leftover(const std::filesystem::path& file);
 void remove_leftover_lock(const std::filesystem::path& folder);
 
 }  // namespace hyperllm

@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/llm/database.h"
+#include "hyperllm/database/database.h"
 #include "hyperllm/llm/reasons.h"
 #include "hyperllm/llm/unicode.h"
 #include "hyperllm/net/secrets.h"
@@ -14,7 +14,9 @@
 namespace hyperllm::llm {
 namespace {
 
-using Row = Database::Row;
+using database::Access;
+using database::Transaction;
+using Row = database::Database::Row;
 
 // Advisory locks of this namespace: (kLockSpace, worker number) is held as long as that worker lives,
 // (kLockSpace, 0) while a worker claims.
@@ -56,6 +58,18 @@ bool on_a_server(const std::string& where) {
   return server;
 }
 
+std::unique_ptr<database::Database> open_database(const std::string& where, Access access) {
+  static const std::string kName = "call store";
+  if (on_a_server(where)) return database::open_postgres(where, kName);
+  auto opened = database::open_sqlite(where, access,
+                                      {kName, "Name another file with --store",
+                                       "Wait for it, or share the work through a postgresql:// store."});
+  if (access == Access::kRead)
+    HYPERLLM_CHECK(!opened->run("SELECT 1 FROM sqlite_master WHERE name = 'facts'").empty(), ErrorCode::kIo,
+                   where + ": holds no call store; nothing has been asked yet");
+  return opened;
+}
+
 // Sums of counts are made in floating point: a store of before may hold counts that no integer sum holds.
 std::int64_t count(const std::string& text) {
   return static_cast<std::int64_t>(std::clamp(real(text), -9e18, 9e18));
@@ -71,18 +85,18 @@ std::string now() {
 bool is_server_store(const std::string& where) { return where.find("://") != std::string::npos; }
 
 std::unique_ptr<CallStore> CallStore::open(const std::string& where) {
-  return std::make_unique<CallStore>(on_a_server(where) ? open_postgres(where) : open_sqlite(where));
+  return std::make_unique<CallStore>(open_database(where, Access::kAlone));
 }
 
 std::unique_ptr<CallStore> CallStore::open_to_read(const std::string& where) {
-  return std::make_unique<CallStore>(on_a_server(where) ? open_postgres(where) : open_sqlite_to_read(where),
-                                     true);
+  return std::make_unique<CallStore>(open_database(where, Access::kRead), true);
 }
 
-CallStore::CallStore(std::unique_ptr<Database> database, bool to_read) : database_(std::move(database)) {
-  if (!to_read || database_->shared()) make_tables();  // a database without them is a store that is empty
+CallStore::CallStore(std::unique_ptr<database::Database> database, bool to_read)
+    : database_(std::move(database)) {
+  if (!to_read || database_->on_server()) make_tables();  // a database without them is a store that is empty
   check_version();
-  if (database_->shared() && !to_read) register_worker();
+  if (database_->on_server() && !to_read) register_worker();
 }
 
 CallStore::~CallStore() = default;
@@ -90,7 +104,8 @@ CallStore::~CallStore() = default;
 void CallStore::make_tables() {
   Transaction transaction(*database_);
   // IF NOT EXISTS alone does not keep two workers that start at once from both making a table or sequence.
-  if (database_->shared()) database_->run("SELECT pg_advisory_xact_lock(" + std::string(kLockSpace) + ", 0)");
+  if (database_->on_server())
+    database_->run("SELECT pg_advisory_xact_lock(" + std::string(kLockSpace) + ", 0)");
   database_->run("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)");
   database_->run(
       "CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, "
@@ -105,7 +120,7 @@ void CallStore::make_tables() {
       "status BIGINT NOT NULL, problem TEXT NOT NULL, reply TEXT NOT NULL, prompt_tokens BIGINT NOT NULL, "
       "completion_tokens BIGINT NOT NULL, cost DOUBLE PRECISION NOT NULL, seconds DOUBLE PRECISION NOT NULL, "
       "at BIGINT NOT NULL, PRIMARY KEY (key, number))");
-  if (database_->shared()) database_->run("CREATE SEQUENCE IF NOT EXISTS workers AS INTEGER CYCLE");
+  if (database_->on_server()) database_->run("CREATE SEQUENCE IF NOT EXISTS workers AS INTEGER CYCLE");
   database_->run("INSERT INTO facts VALUES ('version', $1) ON CONFLICT DO NOTHING",
                  std::array{std::string(kVersion)});
   transaction.commit();
@@ -131,12 +146,13 @@ std::vector<Claimed> CallStore::claim(std::span<const CallId> calls) {
   }
   Transaction transaction(*database_);
   // Claims follow one another, so that two workers cannot both find a call without a living owner.
-  if (database_->shared()) database_->run("SELECT pg_advisory_xact_lock(" + std::string(kLockSpace) + ", 0)");
+  if (database_->on_server())
+    database_->run("SELECT pg_advisory_xact_lock(" + std::string(kLockSpace) + ", 0)");
   database_->run_many(
       "INSERT INTO calls (key, kind, subject, worker) VALUES ($1, $2, $3, CAST($4 AS BIGINT)) "
       "ON CONFLICT (key) DO NOTHING",
       names);
-  if (database_->shared())
+  if (database_->on_server())
     database_->run_many(
         "UPDATE calls SET worker = CAST($2 AS BIGINT) WHERE key = $1 AND state = 'pending' AND worker NOT IN "
         "(SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid <> 0 AND classid "
@@ -156,7 +172,7 @@ std::vector<Claimed> CallStore::claim(std::span<const CallId> calls) {
     Claimed claimed{Claim::kMine, integer(row[2])};
     if (state == CallState::kDone) claimed.claim = Claim::kDone;
     if (state == CallState::kDead) claimed.claim = Claim::kDead;
-    if (state == CallState::kPending && database_->shared() && row[1] != worker_)
+    if (state == CallState::kPending && database_->on_server() && row[1] != worker_)
       claimed.claim = Claim::kTheirs;
     claims.push_back(claimed);
   }

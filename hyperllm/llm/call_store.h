@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
-namespace hyperllm::llm {
-
+namespace hyperllm::database {
 class Database;
+}
+
+namespace hyperllm::llm {
 
 enum class CallState { kPending, kDone, kDead };
 
@@ -90,7 +92,7 @@ class CallStore {
   static std::unique_ptr<CallStore> open(const std::string& where);
   // To read only, also while another process works on it. Throws kIo if there is none.
   static std::unique_ptr<CallStore> open_to_read(const std::string& where);
-  explicit CallStore(std::unique_ptr<Database> database, bool to_read = false);
+  explicit CallStore(std::unique_ptr<database::Database> database, bool to_read = false);
   ~CallStore();
 
   // Registers unknown calls and takes those that nobody works on, all in one transaction. A worker that died
@@ -121,7 +123,7 @@ class CallStore {
   void make_tables();
   void check_version();
   void register_worker();
-  std::unique_ptr<Database> database_;
+  std::unique_ptr<database::Database> database_;
   std::string worker_ = "0";
 };
 

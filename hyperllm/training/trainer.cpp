@@ -69,10 +69,11 @@ class Run {
     }
     Progress progress(context_, options_.task, options_.epochs);
     progress.start_at(outcome_.epochs);
-    while (outcome_.epochs < options_.epochs && !(outcome_.stopped_early = out_of_patience())) {
+    while (outcome_.epochs < options_.epochs && !(outcome_.stopped_early = out_of_patience()) &&
+           !(outcome_.paused = is_pause())) {
       run_epoch(outcome_.epochs + 1);
       progress.advance(1, note_);
-      if (finished() || seconds_since(saved_at_) >= options_.checkpoint_seconds) save();
+      if (finished() || is_pause() || seconds_since(saved_at_) >= options_.checkpoint_seconds) save();
       if (context_.stop.stop_requested()) save();
       check_stop();
     }
@@ -85,6 +86,8 @@ class Run {
  private:
   bool out_of_patience() const { return outcome_.epochs - outcome_.best_epoch >= options_.patience; }
   bool finished() const { return outcome_.epochs >= options_.epochs || out_of_patience(); }
+
+  bool is_pause() const { return options_.pause_after > 0 && outcome_.epochs >= options_.pause_after; }
 
   static void copy(const torch::Tensor& from, torch::Tensor to) {
     const torch::NoGradGuard no_grad;

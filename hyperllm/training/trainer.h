@@ -32,12 +32,13 @@ Metrics rank_and_measure(const frameworks::Representations& representations, con
 
 struct TrainerOptions {
   std::int64_t epochs = 500;
-  std::int64_t patience = 50;        // epochs without a better validation score before stopping
-  std::int64_t eval_every = 1;       // epochs
-  std::int64_t eval_users = 0;       // validate on so many users, the same ones each time; 0: all
-  std::uint64_t seed = 1;            // draws them, and what a model draws in training
-  double checkpoint_seconds = 30;    // 0: after every epoch
-  bool resume = true;                // go on from `checkpoint` if it is there and of the same identity
+  std::int64_t patience = 50;      // epochs without a better validation score before stopping
+  std::int64_t eval_every = 1;     // epochs
+  std::int64_t eval_users = 0;     // validate on so many users, the same ones each time; 0: all
+  std::uint64_t seed = 1;          // draws them, and what a model draws in training
+  double checkpoint_seconds = 30;  // 0: after every epoch
+  std::int64_t pause_after = 0;    // leave after this epoch with a checkpoint, unless training ends; 0: never
+  bool resume = true;              // go on from `checkpoint` if it is there and of the same identity
   std::filesystem::path checkpoint;  // file
   std::filesystem::path log;         // JSON lines, one an evaluated epoch
   std::filesystem::path events;      // folder of TensorBoard's event files; empty: none
@@ -55,13 +56,14 @@ struct Outcome {
   std::int64_t best_epoch = 0;  // 0: before the first step
   std::int64_t epochs = 0;      // epochs run, earlier runs included
   bool stopped_early = false;
-  Metrics best;  // validation metrics of the best epoch
+  bool paused = false;  // not at its end: the same call with a later pause, or none, goes on
+  Metrics best;         // validation metrics of the best epoch
   Times times;
 };
 
 // Trains until `epochs` or until `patience` runs out, then puts the parameters of the best epoch back. The
 // score is R@10 + R@20 + N@10 + N@20 on validation, ties go to the later epoch (both as in the released
-// code). Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
+// code). A run that pauses, however often, ends in the bytes of one that does not. Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
 // after writing a checkpoint. A checkpoint of another identity is kept, with its log, under a name that ends
 // in .aside, and a warning says so.
 Outcome train(frameworks::Framework& framework, optim::Optimizer& optimizer, const Sampler& sampler,

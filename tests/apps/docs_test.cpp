@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "hyperllm/apps/pipeline.h"
+#include "hyperllm/apps/search_plan.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 
@@ -89,6 +90,7 @@ std::map<std::string, std::string> options_of(const Stage& stage) {
 std::set<std::string> flags_of(const std::string& command) {
   std::set<std::string> flags = {"--threads", "--quiet", "--verbose", "--version", "--help"};
   if (command == "run" || command.empty()) flags.insert({"--set", "--only"});
+  if (command == "search") flags.insert("--set");
   for (const Stage& stage : all_stages()) {
     if (!command.empty() && stage.name != command) continue;
     for (const auto& [name, text] : options_of(stage)) {
@@ -101,7 +103,7 @@ std::set<std::string> flags_of(const std::string& command) {
 }
 
 bool is_command(const std::string& word) {
-  return word == "run" || std::any_of(all_stages().begin(), all_stages().end(),
+  return word == "run" || word == "search" || std::any_of(all_stages().begin(), all_stages().end(),
                                       [&](const Stage& stage) { return stage.name == word; });
 }
 
@@ -182,7 +184,9 @@ void expect_planned(const fs::path& recipe) {
   stop.request_stop();
   std::ostringstream out;
   try {
-    run_recipe(load_recipe(recipe), {}, all_stages(), Context{&silent_sink(), stop.get_token()}, out);
+    const Recipe loaded = load_recipe(recipe);
+    if (loaded.search) plan_search(loaded, all_stages());
+    run_recipe(loaded, {}, all_stages(), Context{&silent_sink(), stop.get_token()}, out);
     ADD_FAILURE() << recipe << " ran";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInterrupted) << recipe << ": " << error.what();

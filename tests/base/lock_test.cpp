@@ -47,5 +47,21 @@ TEST_F(Locks, AFolderThatStayedEmptyIsRemovedAgain) {
   EXPECT_TRUE(fs::exists(folder_ / "new/deep/file"));
 }
 
+TEST_F(Locks, WhetherOneIsHeldIsTellableAndWhatAKilledOneLeftCanGo) {
+  const fs::path file = folder_ / "worker.lock";
+  EXPECT_FALSE(is_held(file));
+  EXPECT_FALSE(fs::exists(file)) << "asking makes none";
+  {
+    const FileLock lock(file, "taken", "wait");
+    EXPECT_TRUE(is_held(file));
+    remove_leftover(file);
+    EXPECT_TRUE(is_held(file)) << "its holder lives";
+  }
+  put("worker.lock", "of a killed process");
+  EXPECT_FALSE(is_held(file));
+  remove_leftover(file);
+  EXPECT_FALSE(fs::exists(file));
+}
+
 }  // namespace
 }  // namespace hyperllm

@@ -10,7 +10,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
-#include "hyperllm/llm/database.h"
+#include "hyperllm/database/database.h"
 #include "tests/llm/child_process.h"
 #include "tests/llm/temporary_postgres.h"
 
@@ -24,7 +24,7 @@ class Store : public testing::TestWithParam<std::string> {
     if (GetParam() == "postgresql") {
       where_ = testing_support::temporary_postgres();
       if (where_.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
-      auto database = open_postgres(where_);
+      auto database = database::open_postgres(where_, "call store");
       database->run("DROP TABLE IF EXISTS calls, attempts, facts");
     } else {
       file_ = std::filesystem::path(testing::TempDir()) / ("store_" + std::to_string(::getpid()) + ".sqlite");
@@ -233,7 +233,7 @@ TEST(SqliteStore, SaysThatAFileIsNoDatabase) {
 TEST(PostgresStore, WorkersDivideTheCallsAndTheDeadLoseTheirs) {
   const std::string where = testing_support::temporary_postgres();
   if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
-  open_postgres(where)->run("DROP TABLE IF EXISTS calls, attempts, facts");
+  database::open_postgres(where, "call store")->run("DROP TABLE IF EXISTS calls, attempts, facts");
   auto first = CallStore::open(where), second = CallStore::open(where);
   first->claim(calls(2));
   auto claims = second->claim(calls(3));
@@ -255,7 +255,7 @@ TEST(PostgresStore, WorkersDivideTheCallsAndTheDeadLoseTheirs) {
 TEST(PostgresStore, WorkersMayStartAtOnceOnAnEmptyDatabase) {
   const std::string where = testing_support::temporary_postgres();
   if (where.empty()) GTEST_SKIP() << "PostgreSQL's server programs are not installed";
-  const auto server = open_postgres(where);
+  const auto server = database::open_postgres(where, "call store");
   for (int round = 0; round < 8; ++round) {
     const std::string name = "fresh" + std::to_string(round);
     server->run("CREATE DATABASE " + name);
@@ -267,7 +267,7 @@ TEST(PostgresStore, WorkersMayStartAtOnceOnAnEmptyDatabase) {
     std::vector<pid_t> children;
     for (int i = 0; i < 2; ++i)
       children.push_back(testing_support::in_child([&] {
-        auto connected = open_postgres(fresh);
+        auto connected = database::open_postgres(fresh, "call store");
         char byte = 0;
         if (::write(ready[1], &byte, 1) != 1 || ::read(start[0], &byte, 1) != 1) return;
         CallStore store(std::move(connected));
@@ -277,7 +277,7 @@ TEST(PostgresStore, WorkersMayStartAtOnceOnAnEmptyDatabase) {
     ASSERT_EQ(::write(start[1], bytes, 2), 2);
     for (const pid_t child : children) EXPECT_TRUE(testing_support::ended_well(child));
     for (const int end : {ready[0], ready[1], start[0], start[1]}) ::close(end);
-    EXPECT_EQ(open_postgres(fresh)->run("SELECT last_value FROM workers")[0][0], "2");
+    EXPECT_EQ(database::open_postgres(fresh, "call store")->run("SELECT last_value FROM workers")[0][0], "2");
   }
 }
 

@@ -22,8 +22,6 @@ std::unique_ptr<models::Model> model_of(const TrainOptions& options) {
   return options.models.take<models::Model>(options.model);
 }
 
-bool has_epochs(const TrainOptions& options) { return !model_of(options)->is_baseline(); }
-
 }  // namespace
 
 OwnOptions model_options() { return OwnOptions(models::models()); }
@@ -78,6 +76,10 @@ FieldList TrainOptions::fields() {
       {"resume", &resume, "go on from the run folder's checkpoints", Effect::kHow},
       {"checkpoint_seconds", &checkpoint_seconds, "seconds between checkpoints; 0: every epoch",
        within(0, 1e9), Effect::kHow},
+      {"pause_after", &pause_after,
+       "leave after this epoch of the last phase with a checkpoint; the same command without it goes on; 0: "
+       "never",
+       within(0, 1e6), Effect::kHow},
       {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left",
        within(0, 1e9), Effect::kHow},
   };
@@ -101,7 +103,7 @@ void TrainOptions::validate() const {
   };
   require(!dataset.empty(), "option 'dataset' is missing; give the folder that prepare wrote");
   require(!output.empty(), "option 'output' is missing; give a folder for the run");
-  if (has_epochs(*this))
+  if (has_epochs())
     method_of(*this)->validate();
   else
     model_of(*this)->validate();
@@ -111,12 +113,14 @@ std::string TrainOptions::objective_name() const {
   return models::objective_for(*model_of(*this), objective);
 }
 
+bool TrainOptions::has_epochs() const { return !model_of(*this)->is_baseline(); }
+
 bool TrainOptions::needs_tags() const {
-  return has_epochs(*this) ? method_of(*this)->needs(embeddings).tags : model_of(*this)->reads().tags;
+  return has_epochs() ? method_of(*this)->needs(embeddings).tags : model_of(*this)->reads().tags;
 }
 
 fs::path TrainOptions::embeddings_folder() const {
-  const fs::path name = has_epochs(*this)                     ? method_of(*this)->needs(embeddings).embeddings
+  const fs::path name = has_epochs()                          ? method_of(*this)->needs(embeddings).embeddings
                         : model_of(*this)->reads().embeddings ? fs::path(embeddings)
                                                               : fs::path();
   // A plain name is one of the dataset's embeddings, anything with a '/' a folder.
@@ -124,7 +128,7 @@ fs::path TrainOptions::embeddings_folder() const {
 }
 
 std::vector<fs::path> TrainOptions::member_runs() const {
-  return has_epochs(*this) ? std::vector<fs::path>() : model_of(*this)->reads().runs;
+  return has_epochs() ? std::vector<fs::path>() : model_of(*this)->reads().runs;
 }
 
 }  // namespace hyperllm::stages::train

@@ -47,6 +47,7 @@ struct TrainOptions {
   bool tensorboard = false;
   bool resume = true;
   double checkpoint_seconds = 30;
+  std::int64_t pause_after = 0;
   std::int64_t memory_limit = 0;
 
   OwnOptions models = model_options(), objectives = objective_options(), frameworks = framework_options();
@@ -60,6 +61,8 @@ struct TrainOptions {
 
   // The objective's name, with "auto" resolved.
   std::string objective_name() const;
+  // False for a baseline. Throws kInvalidArgument if there is no such model.
+  bool has_epochs() const;
   bool needs_tags() const;
   // The folder of the embeddings that training reads; empty if it reads none.
   std::filesystem::path embeddings_folder() const;

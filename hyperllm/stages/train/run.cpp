@@ -32,7 +32,9 @@ using training::Outcome;
 // Items beyond which one exact contrast takes seconds.
 constexpr std::int64_t kManyItems = 30000;
 
-constexpr const char* kModel = "model/";  // in the run folder
+// In the run folder.
+constexpr const char* kModel = "model/";
+constexpr const char* kPaused = "paused.json";
 
 class Trainer {
  public:
@@ -49,14 +51,17 @@ class Trainer {
   }
 
   TrainResult go() {
-    result_.inputs = input_files();
+    result_.inputs = input_files(options_, data_.name);
     timing_["load_seconds"] = seconds();
     if (method_) {
       train_in_phases();
     } else {
       fit_baseline();
     }
-    write_result();
+    if (result_.paused)
+      write_file(options_.output / kPaused, described().dump(2) + "\n");
+    else
+      write_result();
     timing_["seconds"] = seconds();
     timing_["peak_memory"] = peak_memory();
     write_file(options_.output / "timing.json", timing_.dump(2) + "\n");
@@ -69,24 +74,6 @@ class Trainer {
   std::uint64_t seed() const { return static_cast<std::uint64_t>(options_.seed); }
   double cap() const {
     return options_.max_radius > 0 ? options_.max_radius : std::numeric_limits<double>::infinity();
-  }
-
-  std::vector<fs::path> input_files() const {
-    std::vector<fs::path> files;
-    for (const char* split : {"train", "valid"})
-      files.push_back(options_.dataset / (data_.name + "." + split + ".inter"));
-    for (const char* ids : {"users.tsv", "items.tsv"})
-      if (fs::exists(options_.dataset / ids)) files.push_back(options_.dataset / ids);
-    if (options_.needs_tags())
-      for (const char* tags : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"})
-        files.push_back(options_.dataset / tags);
-    if (const fs::path embeddings = options_.embeddings_folder(); !embeddings.empty()) {
-      if (method_) files.push_back(embeddings / "users.npy");
-      files.push_back(embeddings / "items.npy");
-    }
-    for (const fs::path& run : options_.member_runs())
-      for (const fs::path& file : retrieval::model_files(run / kModel)) files.push_back(file);
-    return files;
   }
 
   frameworks::Needs needs() const { return method_->needs(options_.embeddings); }
@@ -142,9 +129,10 @@ class Trainer {
     for (Phase& phase : phases) {
       const std::unique_ptr<Framework> framework =
           phase.make(frameworks::storage_for(backbone_->space(), optimizer(*phase.objective)));
-      const Outcome outcome = fit(*framework, phase);
-      if (phase.ended) append_outputs(phase.ended(*framework, options_.output));
-      if (&phase == &phases.back()) finish(*framework, outcome);
+      const bool last = &phase == &phases.back();
+      const Outcome outcome = fit(*framework, phase, last ? options_.pause_after : 0);
+      if (phase.ended && !outcome.paused) append_outputs(phase.ended(*framework, options_.output));
+      if (last) finish(*framework, outcome);
     }
   }
 
@@ -222,7 +210,7 @@ class Trainer {
     return models::optimizer_for(*model_, of, options_.optimizer);
   }
 
-  Outcome fit(Framework& framework, const Phase& phase) {
+  Outcome fit(Framework& framework, const Phase& phase, std::int64_t pause_after) {
     optim::OptimizerOptions optimizing;
     optimizing.method = optimizer(*phase.objective);
     optimizing.lr = phase.lr;
@@ -244,6 +232,7 @@ class Trainer {
     trainer.eval_users = options_.eval_users;
     trainer.seed = seed();
     trainer.checkpoint_seconds = options_.checkpoint_seconds;
+    trainer.pause_after = pause_after;
     trainer.resume = options_.resume;
     trainer.checkpoint = options_.output / phase.checkpoint;
     trainer.log = options_.output / phase.log;
@@ -272,16 +261,19 @@ class Trainer {
   }
 
   void finish(const Framework& framework, const Outcome& outcome) {
+    result_.best_epoch = outcome.best_epoch;
+    result_.epochs = outcome.epochs;
+    result_.valid = outcome.best;
+    result_.paused = outcome.paused;
+    result_.checkpoints.push_back(options_.output / kPaused);
+    if (outcome.paused) return;
     const frameworks::Representations best = framework.representations();
     retrieval::add_embeddings_model(files_, kModel, best.space, matrix(best.users), matrix(best.items));
     const fs::path model = options_.output / kModel;
     append_outputs({model / "model.json", model / "users.npy", model / "items.npy"});
-    result_.best_epoch = outcome.best_epoch;
-    result_.epochs = outcome.epochs;
-    result_.valid = outcome.best;
   }
 
-  void write_result() {
+  json described() const {
     json result;
     result["model"] = options_.model;
     if (method_) {
@@ -291,7 +283,11 @@ class Trainer {
       result["epochs"] = result_.epochs;
       for (const auto& [name, value] : result_.valid) result["valid"][name] = value;
     }
-    files_.add("result.json").write(result.dump(2) + "\n");
+    return result;
+  }
+
+  void write_result() {
+    files_.add("result.json").write(described().dump(2) + "\n");
     files_.commit();
     result_.outputs.push_back(options_.output / "result.json");
   }
@@ -314,6 +310,24 @@ class Trainer {
 };
 
 }  // namespace
+
+std::vector<fs::path> input_files(const TrainOptions& options, const std::string& dataset_name) {
+  std::vector<fs::path> files;
+  for (const char* split : {"train", "valid"})
+    files.push_back(options.dataset / (dataset_name + "." + split + ".inter"));
+  for (const char* ids : {"users.tsv", "items.tsv"})
+    if (fs::exists(options.dataset / ids)) files.push_back(options.dataset / ids);
+  if (options.needs_tags())
+    for (const char* tags : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"})
+      files.push_back(options.dataset / tags);
+  if (const fs::path embeddings = options.embeddings_folder(); !embeddings.empty()) {
+    if (options.has_epochs()) files.push_back(embeddings / "users.npy");
+    files.push_back(embeddings / "items.npy");
+  }
+  for (const fs::path& run : options.member_runs())
+    for (const fs::path& file : retrieval::model_files(run / kModel)) files.push_back(file);
+  return files;
+}
 
 TrainResult run(const TrainOptions& options, const Context& context) {
   options.validate();

@@ -5,6 +5,8 @@
 //   metrics.jsonl, phase1.metrics.jsonl          one line an epoch
 //   phase1/users.npy, phase1/items.npy           x of (12): tangent vectors
 //   checkpoint.safetensors, phase1.safetensors   until the run has ended
+//   paused.json                                  of a run that 'pause_after' stopped, until it has ended: as
+//                                                result.json, up to there
 //   tensorboard/PHASE/events.out.tfevents.*      with `tensorboard`; holds times of the clock
 //   timing.json                                  seconds by purpose, planned and peak memory; differs between
 //                                                equal runs
@@ -23,10 +25,14 @@ namespace hyperllm::stages::train {
 struct TrainResult {
   std::int64_t best_epoch = 0;
   std::int64_t epochs = 0;
+  bool paused = false;                                // there is no model yet
   std::vector<std::pair<std::string, double>> valid;  // metrics of the best epoch; empty for a baseline
   std::vector<std::filesystem::path> inputs, outputs;
   std::vector<std::filesystem::path> checkpoints;  // of use until the run's manifest is written
 };
+
+// What training reads of a dataset folder of that name, and of other folders.
+std::vector<std::filesystem::path> input_files(const TrainOptions& options, const std::string& dataset_name);
 
 // Throws what the parts throw: kInvalidArgument, kInvalidData, kIo, kNonFinite, kInterrupted (all epochs done
 // are saved).

@@ -99,5 +99,33 @@ TEST_F(KilledTest, EndsInTheFilesOfAnUndisturbedRun) {
   EXPECT_GT(kills, 0) << "no child lived long enough to be killed";
 }
 
+class PausedTest : public test::FolderTest {};
+
+// Rungs of a search. Validation every fourth epoch, so that no pause adds one.
+TEST_F(PausedTest, HoweverOftenItEndsInTheFilesOfAStraightRun) {
+  test::write_planted_dataset(folder_ / "planted");
+  const auto of = [&](const std::string& output, std::int64_t pause_after) {
+    TrainOptions out = options(folder_, output);
+    out.eval_every = 4;
+    out.pause_after = pause_after;
+    return run(out, {});
+  };
+  EXPECT_FALSE(of("straight", 0).paused);
+  for (const std::int64_t pause : {1, 4, 4, 9}) {
+    const TrainResult paused = of("paused", pause);
+    EXPECT_TRUE(paused.paused);
+    EXPECT_EQ(paused.epochs, pause);
+    EXPECT_EQ(paused.valid.size(), 4u);
+    EXPECT_TRUE(fs::exists(folder_ / "paused/paused.json"));
+    EXPECT_FALSE(fs::exists(folder_ / "paused/result.json"));
+    EXPECT_FALSE(fs::exists(folder_ / "paused/model"));
+  }
+  const TrainResult ended = of("paused", 15);
+  EXPECT_FALSE(ended.paused) << "the pause is the end";
+  EXPECT_EQ(ended.checkpoints.back().filename(), "paused.json") << "of no use from now on";
+  fs::remove(ended.checkpoints.back());
+  EXPECT_EQ(files(folder_ / "paused"), files(folder_ / "straight"));
+}
+
 }  // namespace
 }  // namespace hyperllm::stages::train

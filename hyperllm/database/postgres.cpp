@@ -1,10 +1,10 @@
 #include <libpq-fe.h>
 
 #include "hyperllm/base/error.h"
-#include "hyperllm/llm/database.h"
+#include "hyperllm/database/database.h"
 #include "hyperllm/net/secrets.h"
 
-namespace hyperllm::llm {
+namespace hyperllm::database {
 namespace {
 
 struct ResultFree {
@@ -31,7 +31,7 @@ std::vector<std::string> passwords_of(std::string_view url) {
 
 class Postgres : public Database {
  public:
-  explicit Postgres(const std::string& url) : secrets_(passwords_of(url)) {
+  Postgres(const std::string& url, std::string what) : secrets_(passwords_of(url)), what_(std::move(what)) {
     // What the URL says comes later and wins.
     const char* const names[] = {"connect_timeout", "dbname", nullptr};
     const char* const values[] = {"10", url.c_str(), nullptr};
@@ -42,7 +42,7 @@ class Postgres : public Database {
     }
     const std::string reason = net::masked(PQerrorMessage(connection_), secrets_);
     PQfinish(connection_);
-    throw Error(ErrorCode::kUnavailable, "call store: no connection to PostgreSQL: " + reason);
+    throw Error(ErrorCode::kUnavailable, what_ + ": no connection to PostgreSQL: " + reason);
   }
   ~Postgres() override { PQfinish(connection_); }
 
@@ -62,12 +62,12 @@ class Postgres : public Database {
     return results;
   }
 
-  bool shared() const override { return true; }
+  bool on_server() const override { return true; }
 
  private:
   [[noreturn]] void fail() const {
     throw Error(ErrorCode::kIo,
-                "call store: PostgreSQL: " + net::masked(PQerrorMessage(connection_), secrets_));
+                what_ + ": PostgreSQL: " + net::masked(PQerrorMessage(connection_), secrets_));
   }
 
   std::vector<Row> rows_of(const PGresult* result) const {
@@ -102,11 +102,14 @@ class Postgres : public Database {
   }
 
   std::vector<std::string> secrets_;
+  std::string what_;
   PGconn* connection_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<Database> open_postgres(const std::string& url) { return std::make_unique<Postgres>(url); }
+std::unique_ptr<Database> open_postgres(const std::string& url, const std::string& what) {
+  return std::make_unique<Postgres>(url, what);
+}
 
-}  // namespace hyperllm::llm
+}  // namespace hyperllm::database

@@ -10,49 +10,45 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/base/lock.h"
-#include "hyperllm/llm/database.h"
+#include "hyperllm/database/database.h"
 
-namespace hyperllm::llm {
+namespace hyperllm::database {
 namespace {
 
 // Before a lock is made beside it, and before SQLite reads a device to its end.
-void check_is_store(const std::filesystem::path& file) {
+void check_is_store(const std::filesystem::path& file, const Words& words) {
   constexpr std::string_view kMagic("SQLite format 3\0", 16);
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
   if (!std::filesystem::exists(status)) return;
   const std::string name = file.string();
-  const std::string remedy = ". Name another file with --store.";
-  HYPERLLM_CHECK(!std::filesystem::is_directory(status), ErrorCode::kIo,
-                 name + ": a folder, not a call store" + remedy);
+  const std::string remedy = " a " + words.what + ". " + words.another + ".";
+  HYPERLLM_CHECK(!std::filesystem::is_directory(status), ErrorCode::kIo, name + ": a folder, not" + remedy);
   HYPERLLM_CHECK(std::filesystem::is_regular_file(status), ErrorCode::kIo,
-                 name + ": is a pipe or a device, not a call store" + remedy);
+                 name + ": is a pipe or a device, not" + remedy);
   std::ifstream stream(file, std::ios::binary);
   HYPERLLM_CHECK(stream.is_open(), ErrorCode::kIo, name + ": cannot open: " + std::strerror(errno));
   std::array<char, 16> head{};
   stream.read(head.data(), head.size());
   const std::string_view read(head.data(), static_cast<std::size_t>(stream.gcount()));
   HYPERLLM_CHECK(read.empty() || read == kMagic, ErrorCode::kIo,
-                 name + ": not a database of SQLite, so not a call store" + remedy);
+                 name + ": not a database of SQLite, so not" + remedy);
 }
 
 class Sqlite : public Database {
  public:
-  Sqlite(const std::filesystem::path& file, bool to_read) : file_(resolve_links(file)) {
-    check_is_store(file);
-    if (!to_read)
+  Sqlite(const std::filesystem::path& file, Access access, Words words)
+      : file_(resolve_links(file)), words_(std::move(words)) {
+    check_is_store(file, words_);
+    if (access == Access::kAlone)
       lock_.emplace(file_.string() + ".lock",
-                    file.string() + ": another process is working on this call store",
-                    "Wait for it, or share the work through a postgresql:// store.");
+                    file.string() + ": another process is working on this " + words_.what, words_.busy);
     // A reader may write too, as far as SQLite goes: one that may not leaves files of the WAL behind.
-    const int how = SQLITE_OPEN_READWRITE | (to_read ? 0 : SQLITE_OPEN_CREATE);
+    const int how = SQLITE_OPEN_READWRITE | (access == Access::kRead ? 0 : SQLITE_OPEN_CREATE);
     check(sqlite3_open_v2(file_.c_str(), &connection_, how | SQLITE_OPEN_NOMUTEX, nullptr));
-    sqlite3_busy_timeout(connection_, 10000);
-    if (to_read) {
+    sqlite3_busy_timeout(connection_, access == Access::kShared ? 60000 : 10000);
+    if (access == Access::kRead) {
       run("PRAGMA query_only = 1", {});
-      const bool store = !run("SELECT 1 FROM sqlite_master WHERE name = 'facts'", {}).empty();
-      HYPERLLM_CHECK(store, ErrorCode::kIo,
-                     file.string() + ": holds no call store; nothing has been asked yet");
       return;
     }
     // WAL with synchronous NORMAL: a killed process loses nothing; a power cut may lose the last moments.
@@ -89,7 +85,7 @@ class Sqlite : public Database {
     return results;
   }
 
-  bool shared() const override { return false; }
+  bool on_server() const override { return false; }
 
  private:
   void check(int status) const {
@@ -97,11 +93,11 @@ class Sqlite : public Database {
     std::string message =
         file_.string() + ": " + (connection_ ? sqlite3_errmsg(connection_) : "out of memory");
     if (status == SQLITE_NOTADB || status == SQLITE_CORRUPT)
-      message += ". Name another file with --store, or remove this one";
+      message += ". " + words_.another + ", or remove this one";
     if (status == SQLITE_READONLY || status == SQLITE_CANTOPEN)
       message += ". Check the permissions of the file and of its folder";
     if (status == SQLITE_FULL || status == SQLITE_IOERR)
-      message += ". Free some space, then run the same command: what was answered before is kept";
+      message += ". Free some space, then run the same command: what was done before is kept";
     throw Error(ErrorCode::kIo, message);
   }
 
@@ -124,6 +120,7 @@ class Sqlite : public Database {
   }
 
   std::filesystem::path file_;
+  Words words_;
   std::optional<FileLock> lock_;
   sqlite3* connection_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
@@ -131,13 +128,14 @@ class Sqlite : public Database {
 
 }  // namespace
 
-std::unique_ptr<Database> open_sqlite(const std::filesystem::path& file) {
-  if (file.has_parent_path()) make_folder(file.parent_path());
-  return std::make_unique<Sqlite>(file, false);
+std::unique_ptr<Database> open_sqlite(const std::filesystem::path& file, Access access, const Words& words) {
+  if (access != Access::kRead && file.has_parent_path()) make_folder(file.parent_path());
+  return std::make_unique<Sqlite>(file, access, words);
 }
 
-std::unique_ptr<Database> open_sqlite_to_read(const std::filesystem::path& file) {
-  return std::make_unique<Sqlite>(file, true);
+Transaction::Transaction(Database& database) : database_(database) {
+  // SQLite refuses to turn a reader into a writer where another has written in between.
+  database_.run(database_.on_server() ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {
@@ -153,4 +151,4 @@ void Transaction::commit() {
   open_ = false;
 }
 
-}  // namespace hyperllm::llm
+}  // namespace hyperllm::database
