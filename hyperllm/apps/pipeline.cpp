@@ -120,7 +120,9 @@ class Planner {
     const std::string dataset = recipe_.dataset.string(), folder = run_folder(recipe_, name).string();
     layout.insert({{"dataset", dataset}, {"output", folder}});
     const std::size_t before = steps_.size();
-    add("train", "train " + name, layout, run.tables);
+    Layout training = layout;
+    training.insert({"phase1_store", (recipe_.output / "phase1").string()});
+    add("train", "train " + name, training, run.tables);
     add("evaluate", "evaluate " + name, {{"dataset", dataset}, {"run", folder}},
         {recipe_.evaluate ? &*recipe_.evaluate : nullptr});
     if (only_.has(run.name, name))

@@ -85,6 +85,9 @@ fs::path if_there(const fs::path& dataset, const fs::path& folder) {
   return fs::is_directory(dataset) ? folder : fs::path();
 }
 
+// One of the two is there, unless the model is somebody else's.
+Files manifests_of_run(const fs::path& run) { return {run / "manifest.json", run / artifact::kUnfinished}; }
+
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
  public:
   // Folders as the authors released them hold tags.
@@ -278,7 +281,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     append(files, files_in(options_.run / "model", ""));
     return files;
   }
-  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files builds_on() const override { return manifests_of_run(options_.run); }
   fs::path uses_model_of() const override { return options_.run; }
   Files built_from() const override {
     Files files = files_in(options_.dataset, ".train.inter");
@@ -305,7 +308,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
 class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
  public:
   // Rows of the model stand for users and items; with other ids they would be other people's answers.
-  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files builds_on() const override { return manifests_of_run(options_.run); }
   Files built_from() const override { return id_files(options_.dataset); }
   fs::path uses_model_of() const override { return options_.run; }
   void run(const Context& context, std::ostream& out) override {

@@ -74,6 +74,9 @@ FieldList TrainOptions::fields() {
       {"resume", &resume, "go on from the run folder's checkpoints", Effect::kHow},
       {"checkpoint_seconds", &checkpoint_seconds, "seconds between checkpoints; 0: every epoch",
        within(0, 1e9), Effect::kHow},
+      {"phase1_store", &phase1_store,
+       "folder through which runs with the same phase 1 have it trained once; a recipe has one. Empty: none",
+       Effect::kHow},
       {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left",
        within(0, 1e9), Effect::kHow},
   };

@@ -2,20 +2,27 @@
 
 #include <chrono>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/base/hash.h"
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/baselines/popularity.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/tags.h"
 #include "hyperllm/frameworks/method.h"
 #include "hyperllm/manifold/fused.h"
+#include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/models/model.h"
 #include "hyperllm/retrieval/model_files.h"
+#include "hyperllm/stages/train/advice.h"
 #include "hyperllm/stages/train/semantic.h"
+#include "hyperllm/stages/train/shared_phase.h"
+#include "hyperllm/training/checkpoint.h"
 #include "hyperllm/training/memory_plan.h"
 #include "hyperllm/training/threads.h"
 #include "hyperllm/training/trainer.h"
@@ -33,6 +40,22 @@ using training::Outcome;
 constexpr std::int64_t kManyItems = 30000;
 
 constexpr const char* kModel = "model/";  // in the run folder
+constexpr const char* kResult = "result.json";
+
+std::vector<fs::path> input_files(const TrainOptions& options, const std::string& dataset,
+                                  const frameworks::Needs& needs) {
+  std::vector<fs::path> files;
+  for (const char* split : {"train", "valid"})
+    files.push_back(options.dataset / (dataset + "." + split + ".inter"));
+  for (const char* ids : {"users.tsv", "items.tsv"})
+    if (fs::exists(options.dataset / ids)) files.push_back(options.dataset / ids);
+  if (needs.tags)
+    for (const char* tags : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"})
+      files.push_back(options.dataset / tags);
+  if (const fs::path embeddings = options.embeddings_folder(); !embeddings.empty())
+    for (const char* matrix : {"users.npy", "items.npy"}) files.push_back(embeddings / matrix);
+  return files;
+}
 
 class Trainer {
  public:
@@ -49,7 +72,7 @@ class Trainer {
   }
 
   TrainResult go() {
-    result_.inputs = input_files();
+    result_.inputs = input_files(options_, data_.name, method_ ? needs() : frameworks::Needs());
     timing_["load_seconds"] = seconds();
     if (method_) {
       train_in_phases();
@@ -72,35 +95,36 @@ class Trainer {
     return options_.max_radius > 0 ? options_.max_radius : std::numeric_limits<double>::infinity();
   }
 
-  std::vector<fs::path> input_files() const {
-    std::vector<fs::path> files;
-    for (const char* split : {"train", "valid"})
-      files.push_back(options_.dataset / (data_.name + "." + split + ".inter"));
-    for (const char* ids : {"users.tsv", "items.tsv"})
-      if (fs::exists(options_.dataset / ids)) files.push_back(options_.dataset / ids);
-    if (!method_) return files;
-    if (needs().tags)
-      for (const char* tags : {"tags.tsv", "tag_edges.tsv", "tag_items.tsv"})
-        files.push_back(options_.dataset / tags);
-    if (const fs::path embeddings = options_.embeddings_folder(); !embeddings.empty())
-      for (const char* matrix : {"users.npy", "items.npy"}) files.push_back(embeddings / matrix);
-    return files;
-  }
-
   frameworks::Needs needs() const { return method_->needs(options_.embeddings); }
+
+  // Of the content that a file had when this run read it.
+  const std::string& hash_of(const fs::path& file) const {
+    auto& hash = hashes_[file.generic_string()];
+    if (hash.empty()) hash = hash_file(file);
+    return hash;
+  }
 
   // A checkpoint may be continued only with the same data and the same options (those apart that change no
   // number).
-  std::string identity() const {
-    TrainOptions same = options_;
+  std::string identity(TrainOptions same) const {
+    const frameworks::Needs needed =
+        same.frameworks.take<frameworks::Method>(same.framework)->needs(same.embeddings);
+    const std::vector<fs::path> inputs = input_files(same, data_.name, needed);
     same.output.clear();
     same.dataset.clear();
     std::string text;
     for (const Field& field : result_fields(same.fields()))
       text += field.name + "=" + field_text(field) + "\n";
-    for (const fs::path& file : result_.inputs)
-      text += file.filename().string() + "=" + hash_file(file) + "\n";
+    for (const fs::path& file : inputs) text += file.filename().string() + "=" + hash_of(file) + "\n";
     return hash_text(text);
+  }
+
+  // What a phase's results in the store are called; empty if they are of no use to others.
+  std::string shared_key(const Phase& phase) const {
+    if (phase.alone.empty() || options_.phase1_store.empty()) return "";
+    TrainOptions alone = options_;
+    for (const auto& [name, value] : phase.alone) alone.set(name, value);
+    return identity(alone);
   }
 
   void train_in_phases() {
@@ -117,15 +141,62 @@ class Trainer {
       require_embeddings(embeddings);
     plan();
     const frameworks::Materials lent = materials();
-    identity_ = identity();
+    identity_ = identity(options_);
+    // Until a first training has ended here, what it has so far is better than nothing. A finished run's
+    // model stays until the new one is whole.
+    keeps_best_ = !fs::exists(options_.output / kResult);
+    if (!keeps_best_)
+      context_.info(options_.output.string() +
+                    ": holds a finished run, whose model stays until this one has ended");
     std::vector<Phase> phases = method_->phases(lent);
     for (Phase& phase : phases) {
+      const bool last = &phase == &phases.back();
+      const std::string key = shared_key(phase);
+      if (!key.empty() && !last && take(phase, key)) continue;
       const std::unique_ptr<Framework> framework =
           phase.make(frameworks::storage_for(backbone_->space(), optimizer(*phase.objective)));
-      const Outcome outcome = fit(*framework, phase);
-      if (phase.ended) append_outputs(phase.ended(*framework, options_.output));
-      if (&phase == &phases.back()) finish(*framework, outcome);
+      const Outcome outcome = fit(*framework, phase, last);
+      std::vector<fs::path> files;
+      if (phase.ended) files = phase.ended(*framework, options_.output);
+      append_outputs(files);
+      if (!key.empty()) {
+        files.push_back(options_.output / phase.log);
+        leave_shared(options_.phase1_store, key, options_.output,
+                     {outcome.best_epoch, outcome.epochs, training::score_of(outcome.best), files});
+      }
+      advise(phase, outcome.best_epoch, outcome.epochs, training::score_of(outcome.best));
+      if (last) finish(*framework, outcome);
     }
+  }
+
+  // The results of another run's equal phase instead of training it.
+  bool take(const Phase& phase, const std::string& key) {
+    const auto shared = take_shared(options_.phase1_store, key, options_.output, context_);
+    if (!shared) return false;
+    context_.info(phase.name + ": the same as another run's, taken from " +
+                  (options_.phase1_store / key).string());
+    phase.restored(options_.output);
+    append_outputs(shared->files);
+    timing_[phase.name] = {{"epochs", 0}};
+    const fs::path checkpoint = options_.output / phase.checkpoint;
+    if (fs::exists(checkpoint) && training::load_checkpoint(checkpoint).text("identity") == identity_)
+      result_.checkpoints.push_back(checkpoint);
+    advise(phase, shared->best_epoch, shared->epochs, shared->score);
+    return true;
+  }
+
+  void note(const std::optional<std::string>& text) {
+    if (!text) return;
+    context_.warn(*text);
+    notes_.push_back(*text);
+  }
+
+  void advise(const Phase& phase, std::int64_t best_epoch, std::int64_t epochs, double score) {
+    TrainOptions told = options_;
+    const FieldList fields = told.fields();
+    const std::string objective = field_text(find_field(fields, phase.options + "objective", "train"));
+    note(advice({phase.name, phase.options, best_epoch, epochs, score, phase.epochs, phase.lr,
+                 models::objective_for(*model_, objective)}));
   }
 
   frameworks::Materials materials() const {
@@ -202,7 +273,7 @@ class Trainer {
     return models::optimizer_for(*model_, of, options_.optimizer);
   }
 
-  Outcome fit(Framework& framework, const Phase& phase) {
+  Outcome fit(Framework& framework, const Phase& phase, bool last) {
     optim::OptimizerOptions optimizing;
     optimizing.method = optimizer(*phase.objective);
     optimizing.lr = phase.lr;
@@ -229,6 +300,10 @@ class Trainer {
     trainer.log = options_.output / phase.log;
     trainer.task = phase.name;
     trainer.identity = identity_;
+    if (last && keeps_best_)
+      trainer.keep_best = [this](std::int64_t epoch, const frameworks::Representations& points) {
+        write_unfinished(epoch, points);
+      };
     const Outcome outcome =
         training::train(framework, *optim::make_optimizer(framework.parameters(), optimizing),
                         training::Sampler(framework.draws(), sampler), *train_, valid_, trainer, context_);
@@ -250,9 +325,43 @@ class Trainer {
     return {rows.size(0), rows.size(1), {values.begin(), values.end()}};
   }
 
+  static void add_model(FileSet& files, const frameworks::Representations& points) {
+    retrieval::add_embeddings_model(files, kModel, points.space, matrix(points.users), matrix(points.items));
+  }
+
+  void write_unfinished(std::int64_t epoch, const frameworks::Representations& points) const {
+    artifact::Unfinished unfinished{"train", epoch, {}};
+    for (const fs::path& file : result_.inputs)
+      unfinished.inputs.emplace_back(file.generic_string(), hash_of(file));
+    FileSet files(options_.output);
+    add_model(files, points);
+    files.add(artifact::kUnfinished).write(artifact::unfinished_text(unfinished));
+    files.commit();
+  }
+
+  // What was measured of the unfinished model goes with it.
+  void remove_unfinished() {
+    if (!fs::exists(options_.output / artifact::kUnfinished)) return;
+    files_.remove(artifact::kUnfinished);
+    for (const std::string split : {"valid", "test"}) {
+      files_.remove("evaluate." + split + ".manifest.json");
+      for (const fs::path& file : {metrics::evaluation_path("", split), metrics::per_user_path("", split)})
+        files_.remove(file.string());
+    }
+  }
+
+  training::Metrics popularity_on_validation() const {
+    std::vector<float> counts = baselines::popularity(*train_);
+    const frameworks::Representations popular{torch::ones({data_.num_users(), 1}),
+                                              torch::from_blob(counts.data(), {data_.num_items(), 1}),
+                                              {models::Geometry::kEuclidean}};
+    return training::rank_and_measure(popular, *train_, valid_,
+                                      training::evaluation_users(valid_, options_.eval_users, seed()));
+  }
+
   void finish(const Framework& framework, const Outcome& outcome) {
-    const frameworks::Representations best = framework.representations();
-    retrieval::add_embeddings_model(files_, kModel, best.space, matrix(best.users), matrix(best.items));
+    add_model(files_, framework.representations());
+    note(advice_on_popularity(outcome.best, popularity_on_validation()));
     const fs::path model = options_.output / kModel;
     append_outputs({model / "model.json", model / "users.npy", model / "items.npy"});
     result_.best_epoch = outcome.best_epoch;
@@ -269,10 +378,12 @@ class Trainer {
       result["best_epoch"] = result_.best_epoch;
       result["epochs"] = result_.epochs;
       for (const auto& [name, value] : result_.valid) result["valid"][name] = value;
+      for (const std::string& note : notes_) result["notes"].push_back(note);
     }
-    files_.add("result.json").write(result.dump(2) + "\n");
+    files_.add(kResult).write(result.dump(2) + "\n");
+    remove_unfinished();
     files_.commit();
-    result_.outputs.push_back(options_.output / "result.json");
+    result_.outputs.push_back(options_.output / kResult);
   }
 
   const Clock::time_point began_;
@@ -288,6 +399,9 @@ class Trainer {
   std::shared_ptr<const objectives::Objective> objective_;
   std::shared_ptr<const data::TagGraph> tags_;
   std::string identity_;
+  bool keeps_best_ = false;
+  mutable std::map<std::string, std::string> hashes_;  // of input files
+  std::vector<std::string> notes_;
   json timing_;
   TrainResult result_;
 };

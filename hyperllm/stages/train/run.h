@@ -1,7 +1,11 @@
 // `hyperllm train`: from a dataset folder to a run folder.
 //
 //   RUN/model/                    what evaluate and recommend read (retrieval/model_files.h)
-//   RUN/result.json               best epoch and its validation metrics; no time, no test metric
+//   RUN/result.json               best epoch and its validation metrics; no time, no test metric; `notes`:
+//                                 what looks wrong and what to try, if anything does
+//   RUN/unfinished.json           whose epoch's model/ is while training goes on: the best so far. Both are
+//                                 renewed with the checkpoints, unless the folder holds a finished run, whose
+//                                 model stays until the new one is whole
 //   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
 //   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
 //   RUN/checkpoint.safetensors, RUN/phase1.safetensors   until the run has ended
