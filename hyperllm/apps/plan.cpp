@@ -72,7 +72,8 @@ class Planner {
   Step plan_trial(const Run& run, const RecipeTable& settings, const std::filesystem::path& folder,
                   const std::string& title) {
     prepare();
-    Layout layout = {{"dataset", recipe_.dataset.string()}, {"output", folder.string()}};
+    Layout layout = {
+        {"dataset", recipe_.dataset.string()}, {"output", folder.string()}, {"phase1_store", phase1_store()}};
     if (!run.seeds.empty()) layout["seed"] = std::to_string(run.seeds.front());
     add("train", title, layout, run.tables, &settings);
     check_needs();
@@ -89,12 +90,17 @@ class Planner {
     for (const RecipeTable& embed : recipe_.embed) add("embed", "embed", {{"dataset", dataset}}, {&embed});
   }
 
+  // Runs and trials that have phase 1 in common train it once.
+  std::string phase1_store() const { return (recipe_.output / "phase1").string(); }
+
   // A run that is not wanted is made too: what is wrong with it is told, and what it uses counts.
   void add_run(const Run& run, const std::string& name, Layout layout) {
     const std::string dataset = recipe_.dataset.string(), folder = run_folder(recipe_, name).string();
     layout.insert({{"dataset", dataset}, {"output", folder}});
     const std::size_t before = steps_.size();
-    add("train", "train " + name, layout, run.tables);
+    Layout training = layout;
+    training.insert({"phase1_store", phase1_store()});
+    add("train", "train " + name, training, run.tables);
     add("evaluate", "evaluate " + name, {{"dataset", dataset}, {"run", folder}},
         {recipe_.evaluate ? &*recipe_.evaluate : nullptr});
     made_[run.name].push_back(name);

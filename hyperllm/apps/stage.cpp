@@ -5,6 +5,7 @@
 
 #include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/file_set.h"
 #include "hyperllm/base/lock.h"
 
 namespace hyperllm::apps {
@@ -45,9 +46,15 @@ void run_stage(const std::string& stage, StageCall& call, const Context& context
   check_owners(call.fields());
   std::optional<FolderLock> lock;
   if (const auto folder = call.writes_to(); !folder.empty()) lock.emplace(folder);
+  const Files runs = call.uses_models_of();
+  for (const std::filesystem::path& run : runs) finish_commit(run);
   for (const auto& manifest : call.builds_on()) artifact::require_made_from(manifest, call.built_from());
-  for (const auto& run : call.uses_models_of())
+  for (const std::filesystem::path& run : runs) {
     artifact::require_intact(run / "manifest.json", run / "model");
+    if (const auto epoch = artifact::unfinished_epoch(run))
+      context.warn(run.string() + ": its training has not ended; the model is that of epoch " +
+                   std::to_string(*epoch) + ", the best so far. The same `hyperllm train` goes on with it.");
+  }
   call.run(context, out);
   if (call.manifest().empty()) return;
   artifact::Manifest manifest = manifest_of(stage, call, call.outputs());

@@ -38,6 +38,9 @@ Files interaction_files(const fs::path& dataset) {
   return files;
 }
 
+// One of the two is there, unless the model is somebody else's.
+Files manifests_of_run(const fs::path& run) { return {run / "manifest.json", run / artifact::kUnfinished}; }
+
 class Prepare : public CallOf<stages::prepare::PrepareOptions> {
  public:
   // Folders as the authors released them hold tags.
@@ -189,7 +192,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
     append(files, files_in(options_.run / "model", ""));
     return files;
   }
-  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files builds_on() const override { return manifests_of_run(options_.run); }
   Files uses_models_of() const override { return {options_.run}; }
   Files built_from() const override {
     Files files = files_in(options_.dataset, ".train.inter");
@@ -217,7 +220,7 @@ class Evaluate : public CallOf<stages::evaluate::EvaluateOptions> {
 class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
  public:
   // Rows of the model stand for users and items; with other ids they would be other people's answers.
-  Files builds_on() const override { return {options_.run / "manifest.json"}; }
+  Files builds_on() const override { return manifests_of_run(options_.run); }
   Files built_from() const override { return id_files(options_.dataset); }
   Files uses_models_of() const override { return {options_.run}; }
   void run(const Context& context, std::ostream& out) override {

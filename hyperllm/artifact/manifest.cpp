@@ -79,6 +79,26 @@ bool up_to_date(const Manifest& manifest, const std::filesystem::path& path) {
   }
 }
 
+std::string unfinished_text(const Unfinished& unfinished) {
+  Written json;
+  json["stage"] = unfinished.stage;
+  json["epoch"] = unfinished.epoch;
+  json["inputs"] = Written::object();
+  for (const auto& [path, hash] : unfinished.inputs) json["inputs"][path] = hash;
+  return json.dump(2, ' ', false, Written::error_handler_t::replace) + "\n";
+}
+
+std::optional<std::int64_t> unfinished_epoch(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / kUnfinished;
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const Json json = parse_json(read_file(file));
+  const auto epoch = json.is_object() ? json.find("epoch") : json.end();
+  if (epoch == json.end() || !epoch->is_number_integer())
+    throw data_error(file.string(), 0, "epoch", "is missing or not a whole number",
+                     "Run `hyperllm train` again; it replaces this file.");
+  return epoch->get<std::int64_t>();
+}
+
 void require_made_from(const std::filesystem::path& path, const std::vector<std::filesystem::path>& files) {
   if (!std::filesystem::exists(path)) return;
   const Json json = parse_json(read_file(path));

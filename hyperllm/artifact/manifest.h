@@ -2,8 +2,10 @@
 // up to date.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +43,18 @@ Recorded recorded(const std::filesystem::path& path);
 // The inputs that the manifest names; none if it cannot be read. For stages that find out what to read only
 // by reading: with unchanged options they would read these again.
 std::vector<std::filesystem::path> recorded_inputs(const std::filesystem::path& path);
+
+// What RUN/model is while its training has not ended: RUN/unfinished.json. It names the inputs as a
+// manifest does.
+inline constexpr const char* kUnfinished = "unfinished.json";
+struct Unfinished {
+  std::string stage;
+  std::int64_t epoch = 0;                                   // whose model it is
+  std::vector<std::pair<std::string, std::string>> inputs;  // path, content hash
+};
+std::string unfinished_text(const Unfinished& unfinished);
+// The epoch, from the folder of a run; none if its training has ended.
+std::optional<std::int64_t> unfinished_epoch(const std::filesystem::path& run);
 
 // Refuses results that were made of other data than what lies there now: throws kInvalidData if the manifest
 // at `path` names an input that is called as one of `files` but had another content. Files are told by name

@@ -27,6 +27,24 @@ void save_rows(AtomicFile& file, const Tensor& rows) {
   artifact::write_npy(file, values.size(0), values.size(1), manifold::const_floats(values));
 }
 
+Tensor saved_rows(const fs::path& file, std::int64_t rows, std::int64_t cols) {
+  artifact::Matrix matrix = artifact::read_npy(file);
+  HYPERLLM_CHECK(matrix.rows == rows && matrix.cols == cols, ErrorCode::kInvalidData,
+                 file.string() + ": has another shape than this run's phase 1 gives");
+  return torch::from_blob(matrix.values.data(), {rows, cols}).clone();
+}
+
+// What phase 1 does not depend on, at one value; what these names are not, it may depend on.
+std::vector<std::pair<std::string, std::string>> phase1_alone(const std::string& objective) {
+  std::vector<std::pair<std::string, std::string>> alone = {{"variant", "only_semantic"},
+                                                            {"objective", objective}};
+  for (const char* of_phase2 :
+       {"margin", "lr", "epochs", "patience", "init_scale", "tag_margin", "tag_loss_weight", "tag_tag_weight",
+        "contrast_weight", "contrast_tau", "contrast_rows"})
+    alone.emplace_back(of_phase2, "1");
+  return alone;
+}
+
 std::unique_ptr<Embeddings> experts_of(const Materials& materials, const MoeOptions& options) {
   return make_moe(materials.semantic(), options, Random(materials.seed, "experts"));
 }
@@ -45,6 +63,15 @@ FieldList HyperLlmMethod::fields() {
       {"variant", &chosen, "which parts of HyperLLM are used: a row of the paper's tables", variant_names()},
       {"init_embeddings", &init_embeddings,
        "start phase 2 from these (a name in DATASET/embeddings, or a folder) instead of training phase 1"},
+      {"start",
+       &start,
+       "where phase 2 starts with semantic embeddings; phase1: at phase 1's result; columns: at the "
+       "embeddings' own "
+       "first 'dim' columns, without a phase 1",
+       {"phase1", "columns"}},
+      {"start_user_distance", &start_distances.users,
+       "of users from the origin, where 'start' is columns; in Euclidean space their length", above(0, 100)},
+      {"start_item_distance", &start_distances.items, "of items, likewise", above(0, 100)},
       {"tag_margin", &tag_margin, "m3, margin of the tag hinge", within(0, 1e4)},
       {"tag_loss_weight", &tag_loss_weight, "weight of L_tag", within(0, 1e6)},
       {"tag_tag_weight", &tag_tag_weight, "weight of a tag-tag edge in the tag graph; the released code: 2",
@@ -80,13 +107,20 @@ const Variant& HyperLlmMethod::row() const {
   return *found;
 }
 
-bool HyperLlmMethod::has_phase1() const { return row().semantic && init_embeddings.empty(); }
+bool HyperLlmMethod::has_phase1() const {
+  return row().semantic && init_embeddings.empty() && !starts_at_columns();
+}
 
 void HyperLlmMethod::validate() const {
   HYPERLLM_CHECK(init_embeddings.empty() || !row().mixture, ErrorCode::kInvalidArgument,
                  "variant " + chosen + " has no phase 1 to replace; leave out 'init_embeddings'");
   HYPERLLM_CHECK(init_embeddings.empty() || row().phase2, ErrorCode::kInvalidArgument,
                  "variant " + chosen + " is phase 1 alone; leave out 'init_embeddings'");
+  HYPERLLM_CHECK(
+      !starts_at_columns() || (row().semantic && row().phase2), ErrorCode::kInvalidArgument,
+      "variant " + chosen + " has no phase 2 that starts at semantic embeddings; leave out 'start'");
+  HYPERLLM_CHECK(!starts_at_columns() || init_embeddings.empty(), ErrorCode::kInvalidArgument,
+                 "'start' columns takes the run's 'embeddings'; leave out 'init_embeddings'");
   HYPERLLM_CHECK(phase1_precision == "float32" || !has_phase1() || kernels::has_fast_bfloat16(),
                  ErrorCode::kUnavailable,
                  "option 'phase1_precision': this CPU has neither AVX512-BF16 nor AMX; set it to float32");
@@ -99,6 +133,8 @@ Needs HyperLlmMethod::needs(const fs::path& embeddings) const {
   if (has_phase1() || variant.mixture) {
     needs.embeddings = embeddings;
     needs.experts = experts;
+  } else if (starts_at_columns()) {
+    needs.embeddings = embeddings;
   } else if (variant.semantic) {
     needs.embeddings = init_embeddings;
   }
@@ -117,6 +153,7 @@ std::vector<Phase> HyperLlmMethod::phases(const Materials& materials) const {
 
 Phase HyperLlmMethod::phase1(const Materials& materials, std::shared_ptr<Tensor> result) const {
   Phase phase{.name = "phase1",
+              .options = "phase1_",
               .checkpoint = "phase1.safetensors",
               .log = "phase1.metrics.jsonl",
               .objective = materials.objective_called(phase1_objective),
@@ -124,7 +161,9 @@ Phase HyperLlmMethod::phase1(const Materials& materials, std::shared_ptr<Tensor>
               .epochs = phase1_epochs,
               .patience = phase1_patience,
               .make = {},
-              .ended = {}};
+              .ended = {},
+              .alone = phase1_alone(phase1_objective),
+              .restored = {}};
   phase.make = [this, materials, objective = phase.objective](Storage) {
     const MoePrecision precision =
         phase1_precision == "bfloat16" ? MoePrecision::kBfloat16 : MoePrecision::kFloat32;
@@ -141,11 +180,16 @@ Phase HyperLlmMethod::phase1(const Materials& materials, std::shared_ptr<Tensor>
     files.commit();
     return std::vector<fs::path>{folder / "users.npy", folder / "items.npy"};
   };
+  phase.restored = [result, nodes = materials.nodes(), dim = materials.dim](const fs::path& run) {
+    *result = torch::cat({saved_rows(run / "phase1" / "users.npy", nodes.users, dim),
+                          saved_rows(run / "phase1" / "items.npy", nodes.items, dim)});
+  };
   return phase;
 }
 
-Phase HyperLlmMethod::phase2(const Materials& materials, std::shared_ptr<Tensor> start) const {
+Phase HyperLlmMethod::phase2(const Materials& materials, std::shared_ptr<Tensor> of_phase1) const {
   Phase phase{.name = "phase2",
+              .options = "",
               .checkpoint = "checkpoint.safetensors",
               .log = "metrics.jsonl",
               .objective = materials.objective,
@@ -153,20 +197,25 @@ Phase HyperLlmMethod::phase2(const Materials& materials, std::shared_ptr<Tensor>
               .epochs = materials.epochs,
               .patience = materials.patience,
               .make = {},
-              .ended = {}};
-  phase.make = [this, materials, start](Storage storage) {
+              .ended = {},
+              .alone = {},
+              .restored = {}};
+  phase.make = [this, materials, of_phase1](Storage storage) {
     const auto table = [&](const Tensor& tangents) {
       return make_table("id_embeddings", tangents, storage, materials.backbone->space().curvature);
     };
     std::unique_ptr<Embeddings> embeddings;
     if (row().mixture)
       embeddings = experts_of(materials, {experts, materials.dim, tune_semantic, MoePrecision::kFloat32});
-    else if (start->defined())
-      embeddings = table(capped_rows(*start, materials.backbone->cap()));
+    else if (of_phase1->defined())
+      embeddings = table(capped_rows(*of_phase1, materials.backbone->cap()));
+    else if (starts_at_columns())
+      embeddings = table(column_start(materials.semantic(), random_tangents(materials, materials.dim),
+                                      materials.nodes(), start_distances, materials.backbone->space()));
     else if (row().semantic)
       embeddings = table(materials.start());
     else
-      embeddings = random_table(materials, materials.dim, storage);
+      embeddings = table(random_tangents(materials, materials.dim));
     std::optional<TagTask> tags;
     if (row().tags) tags = tag_task(materials, storage);
     return std::make_unique<HyperLlm>(materials.task(materials.margin, materials.objective), materials.train,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hyperllm/frameworks/column_start.h"
 #include "hyperllm/frameworks/hyperllm.h"
 #include "hyperllm/frameworks/method.h"
 
@@ -13,7 +14,7 @@ namespace hyperllm::frameworks {
 // A row of the paper's tables and ablations.
 struct Variant {
   const char* name;
-  bool semantic;  // ID embeddings start at phase 1's result (12)
+  bool semantic;  // ID embeddings start at phase 1's result (12), or what stands for it
   bool phase2;    // (13) to (16); without it, phase 1 alone is evaluated
   bool tags;      // L_tag
   bool contrast;  // L_cl
@@ -36,6 +37,8 @@ inline constexpr Variant kVariants[] = {
 struct HyperLlmMethod final : Method {
   std::string chosen = "hyperllm";  // variant
   std::filesystem::path init_embeddings;
+  std::string start = "phase1";
+  StartDistances start_distances;
 
   double tag_margin = 0.9;
   double tag_loss_weight = 1;
@@ -59,12 +62,13 @@ struct HyperLlmMethod final : Method {
   Needs needs(const std::filesystem::path& embeddings) const override;
   std::vector<Phase> phases(const Materials& materials) const override;
 
-  bool has_phase1() const;  // phase 1 is trained here (no init_embeddings given)
+  bool has_phase1() const;  // phase 1 is trained here (no other start given)
 
  private:
   const Variant& row() const;
+  bool starts_at_columns() const { return start == "columns"; }
   Phase phase1(const Materials& materials, std::shared_ptr<torch::Tensor> result) const;
-  Phase phase2(const Materials& materials, std::shared_ptr<torch::Tensor> start) const;
+  Phase phase2(const Materials& materials, std::shared_ptr<torch::Tensor> of_phase1) const;
   TagTask tag_task(const Materials& materials, Storage storage) const;
 };
 

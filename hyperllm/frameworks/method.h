@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hyperllm/base/registry.h"
@@ -58,6 +59,7 @@ struct Materials {
 // One training, from a start to the best epoch.
 struct Phase {
   std::string name;             // in progress, messages and timing
+  std::string options;          // what the names of its options begin with: "phase1_", or nothing
   std::string checkpoint, log;  // names of its files in the run folder
   std::shared_ptr<const Objective> objective;
   double lr = 1e-3;
@@ -67,6 +69,10 @@ struct Phase {
   // Called with the best epoch's parameters in place; may save results for others in the run folder, and
   // returns those files.
   std::function<std::vector<std::filesystem::path>(const Framework&, const std::filesystem::path& run)> ended;
+  // If other runs may have its very results: the options, names and values, under which a run would be this
+  // phase alone; and what is called instead of make and ended when those files are in the run folder.
+  std::vector<std::pair<std::string, std::string>> alone;
+  std::function<void(const std::filesystem::path& run)> restored;
 };
 
 class Method : public Configurable {

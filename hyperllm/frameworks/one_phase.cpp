@@ -20,6 +20,7 @@ std::vector<optim::Parameter> all_parameters(const Embeddings& embeddings,
 
 Phase only_phase(const Materials& materials, std::function<std::unique_ptr<Framework>(Storage)> make) {
   return {.name = "training",
+          .options = "",
           .checkpoint = "checkpoint.safetensors",
           .log = "metrics.jsonl",
           .objective = materials.objective,
@@ -27,15 +28,19 @@ Phase only_phase(const Materials& materials, std::function<std::unique_ptr<Frame
           .epochs = materials.epochs,
           .patience = materials.patience,
           .make = std::move(make),
-          .ended = {}};
+          .ended = {},
+          .alone = {},
+          .restored = {}};
+}
+
+torch::Tensor random_tangents(const Materials& materials, std::int64_t dim) {
+  return materials.backbone->initial_tangents(materials.nodes(), *materials.user_item, dim,
+                                              materials.init_scale, Random(materials.seed, "id embeddings"));
 }
 
 std::unique_ptr<Embeddings> random_table(const Materials& materials, std::int64_t dim, Storage storage) {
-  return make_table(
-      "id_embeddings",
-      materials.backbone->initial_tangents(materials.nodes(), *materials.user_item, dim, materials.init_scale,
-                                           Random(materials.seed, "id embeddings")),
-      storage, materials.backbone->space().curvature);
+  return make_table("id_embeddings", random_tangents(materials, dim), storage,
+                    materials.backbone->space().curvature);
 }
 
 }  // namespace hyperllm::frameworks

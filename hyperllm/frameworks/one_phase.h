@@ -2,6 +2,8 @@
 // of their own beside the backbone.
 #pragma once
 
+#include <torch/types.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,7 +32,9 @@ std::vector<optim::Parameter> all_parameters(const Embeddings& embeddings,
 // The run's only training.
 Phase only_phase(const Materials& materials, std::function<std::unique_ptr<Framework>(Storage)> make);
 
-// ID embeddings of `dim` columns where the backbone starts them.
+// Tangents of `dim` columns where the backbone starts ID embeddings.
+torch::Tensor random_tangents(const Materials& materials, std::int64_t dim);
+// ID embeddings that start there.
 std::unique_ptr<Embeddings> random_table(const Materials& materials, std::int64_t dim, Storage storage);
 
 }  // namespace hyperllm::frameworks

@@ -24,11 +24,6 @@ namespace {
 using json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-double score_of(const Metrics& metrics) {
-  return std::accumulate(metrics.begin(), metrics.end(), 0.0,
-                         [](double sum, const auto& metric) { return sum + metric.second; });
-}
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -77,9 +72,7 @@ class Run {
       if (context_.stop.stop_requested()) save();
       check_stop();
     }
-    for (const optim::Parameter& parameter : framework_.parameters())
-      copy(best(parameter.name), parameter.value);
-    framework_.parameters_changed();
+    put(best_);
     return outcome_;
   }
 
@@ -94,10 +87,31 @@ class Run {
     to.copy_(from);
   }
 
-  torch::Tensor& best(const std::string& name) {
-    for (auto& [key, tensor] : best_)
-      if (key == name) return tensor;
-    throw Error(ErrorCode::kInvalidData, "checkpoint: no best value of '" + name + "'");
+  // By parameter, in the framework's order.
+  using Values = std::vector<std::pair<std::string, torch::Tensor>>;
+
+  Values values() const {
+    Values values;
+    for (const optim::Parameter& parameter : framework_.parameters())
+      values.emplace_back(parameter.name, parameter.value.detach().clone());
+    return values;
+  }
+
+  void put(const Values& values) {
+    auto from = values.begin();
+    for (const optim::Parameter& parameter : framework_.parameters()) copy((from++)->second, parameter.value);
+    framework_.parameters_changed();
+  }
+
+  // The best epoch's parameters stand in for the present ones during one pass: its points kept all along
+  // would take memory.
+  void hand_out_best() {
+    if (!options_.keep_best || kept_epoch_ == outcome_.best_epoch || finished()) return;
+    const Values present = values();
+    put(best_);
+    options_.keep_best(outcome_.best_epoch, framework_.representations());
+    put(present);
+    kept_epoch_ = outcome_.best_epoch;
   }
 
   [[noreturn]] void fail_non_finite(std::int64_t epoch, std::int64_t step) {
@@ -177,8 +191,7 @@ class Run {
       outcome_.best_epoch = epoch;
       outcome_.best = metrics;
       best_.clear();
-      for (const optim::Parameter& parameter : framework_.parameters())
-        best_.emplace_back(parameter.name, parameter.value.detach().clone());
+      best_ = values();
     }
     json line;
     line["epoch"] = epoch;
@@ -204,6 +217,7 @@ class Run {
   }
 
   void save() {
+    hand_out_best();
     Checkpoint checkpoint;
     checkpoint.texts = {{"identity", options_.identity},
                         {"epoch", std::to_string(outcome_.epochs)},
@@ -305,8 +319,9 @@ class Run {
   const std::vector<std::int32_t> users_;  // validated on
   Outcome outcome_;
   frameworks::Batch batch_;  // its memory serves every step
-  std::vector<std::pair<std::string, torch::Tensor>> best_;
+  Values best_;
   double best_score_ = 0;
+  std::int64_t kept_epoch_ = -1;  // that keep_best has had
   double loss_ = 0;
   std::int64_t step_ = 0;  // steps done of an unfinished epoch, and the sum of their losses
   double total_ = 0;
@@ -317,6 +332,11 @@ class Run {
 };
 
 }  // namespace
+
+double score_of(const Metrics& metrics) {
+  return std::accumulate(metrics.begin(), metrics.end(), 0.0,
+                         [](double sum, const auto& metric) { return sum + metric.second; });
+}
 
 std::vector<std::int32_t> evaluation_users(const data::Csr& relevant, std::int64_t most, std::uint64_t seed) {
   std::vector<std::int32_t> users;

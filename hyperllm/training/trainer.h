@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,6 +20,9 @@
 namespace hyperllm::training {
 
 using Metrics = std::vector<std::pair<std::string, double>>;
+
+// What training maximises on validation: R@10 + R@20 + N@10 + N@20, as in the released code.
+double score_of(const Metrics& metrics);
 
 // Users with relevant items, ascending: all of them, or `most` drawn at random by `seed` if there are more
 // (0: all).
@@ -44,6 +48,9 @@ struct TrainerOptions {
   std::filesystem::path events;      // folder of TensorBoard's event files; empty: none
   std::string task = "train";        // shown in progress
   std::string identity;              // options and data that a checkpoint must come from to be continued
+  // Gets the best epoch so far and its points before a checkpoint is written, unless it has had them or the
+  // training is over. May be empty.
+  std::function<void(std::int64_t epoch, const frameworks::Representations& points)> keep_best = {};
 };
 
 // Where the time of this call went; earlier calls of a resumed run do not count.
@@ -62,10 +69,10 @@ struct Outcome {
 };
 
 // Trains until `epochs` or until `patience` runs out, then puts the parameters of the best epoch back. The
-// score is R@10 + R@20 + N@10 + N@20 on validation, ties go to the later epoch (both as in the released
-// code). A run that pauses, however often, ends in the bytes of one that does not. Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
-// after writing a checkpoint. A checkpoint of another identity is kept, with its log, under a name that ends
-// in .aside, and a warning says so.
+// score decides, ties go to the later epoch (as in the released code). A run that pauses, however often, ends
+// in the bytes of one that does not. Throws kNonFinite naming the first bad tensor and row (the last good
+// checkpoint stays), kInterrupted after writing a checkpoint. A checkpoint of another identity is kept, with
+// its log, under a name that ends in .aside, and a warning says so.
 Outcome train(frameworks::Framework& framework, optim::Optimizer& optimizer, const Sampler& sampler,
               const data::Csr& train_items, const data::Csr& valid_items, const TrainerOptions& options,
               const Context& context);

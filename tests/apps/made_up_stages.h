@@ -16,7 +16,7 @@ namespace hyperllm::apps::test {
 
 // One type stands for the options of all made-up stages; each stage lists the fields it has.
 struct Options {
-  std::filesystem::path source, dataset, output, run;
+  std::filesystem::path source, dataset, output, run, phase1_store;
   std::vector<std::string> runs;
   std::string model = "popular";
   std::int64_t epochs = 1;
@@ -48,6 +48,7 @@ class Call : public StageCall {
               {"seed", &o.seed, "of everything random"},
               {"rate", &o.rate, "step"},
               {"shuffle", &o.shuffle, "order"},
+              {"phase1_store", &o.phase1_store, "shared by runs", Effect::kHow},
               {"resume", &o.resume, "go on", Effect::kHow}};
     if (stage_ == "evaluate")
       return {{"dataset", &o.dataset, "folder"}, {"run", &o.run, "folder"}, {"ks", &o.ks, "cut-offs"}};

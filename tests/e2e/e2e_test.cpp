@@ -183,6 +183,22 @@ TEST_F(EndToEnd, CtrlCInTrainingIsStatus130AndTheSameCommandGoesOn) {
     EXPECT_NE(stopped.err.find("run the same command to go on"), std::string::npos) << stopped.err;
   }
   EXPECT_FALSE(fs::exists(place / "out/runs/hgcf/result.json"));
+  for (const std::vector<std::string>& use :
+       {std::vector<std::string>{"evaluate"}, {"recommend", "--users", "u4", "--k", "3"}}) {
+    std::vector<std::string> words = use;
+    words.insert(words.end(), {"--dataset", "out/data/tiny", "--run", "out/runs/hgcf"});
+    const Finished used = run(place, words);
+    EXPECT_EQ(used.status, 0) << used.err;
+    EXPECT_NE(used.err.find("out/runs/hgcf: its training has not ended; the model is that of epoch "),
+              std::string::npos)
+        << used.err;
+  }
+  const std::string train = read_file(place / "out/data/tiny/tiny.train.inter");
+  put("a/out/data/tiny/tiny.train.inter", train.substr(0, train.size() - 30));
+  const Finished refused = run(place, {"evaluate", "--dataset", "out/data/tiny", "--run", "out/runs/hgcf"});
+  EXPECT_EQ(refused.status, 3) << refused.err;
+  EXPECT_NE(refused.err.find("Run `hyperllm train` again"), std::string::npos) << refused.err;
+  put("a/out/data/tiny/tiny.train.inter", train);
   ASSERT_EQ(walk(place, longer).status, 0);
   ASSERT_EQ(walk(calm, longer).status, 0);
   expect_same(results(calm / "out"), results(place / "out"));

@@ -194,5 +194,29 @@ TEST_F(Faults, TwoTrainingsAtOnceLeaveTheFilesOfOne) {
   }
 }
 
+// Two runs of a recipe, started at once, whose phase 1 is the same.
+TEST_F(Faults, TwoTrainingsAtOnceShareAPhaseWithoutSpoilingIt) {
+  const auto words = [](const std::string& run, const Words& more) {
+    Words all = {"train", "--dataset", "d", "--output", run, "--dim", "4", "--layers", "1"};
+    return with(with(all, kSmall), more);
+  };
+  copy("old", "own");
+  for (const std::string seed : {"1", "2"})
+    ASSERT_EQ(run("own", words(seed, {"--tag-margin", seed})), 0) << said();
+  for (std::int64_t round = 0; round < setting("HYPERLLM_FAULT_ROUNDS", 2); ++round) {
+    copy("old", "both");
+    std::vector<pid_t> children;
+    for (const std::string seed : {"1", "2"})
+      children.push_back(start(folder_ / "both",
+                               words(seed, {"--tag-margin", seed, "--phase1-store", "store"}), {},
+                               folder_ / ("said" + seed)));
+    for (const pid_t child : children) EXPECT_EQ(wait_for(child), 0);
+    for (const std::string seed : {"1", "2"})
+      EXPECT_TRUE(content(folder_ / "both" / seed) == content(folder_ / "own" / seed)) << seed;
+    EXPECT_EQ(leftovers(folder_ / "both"), "");
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "both/store"), fs::directory_iterator()), 1);
+  }
+}
+
 }  // namespace
 }  // namespace hyperllm::faults

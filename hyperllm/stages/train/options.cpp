@@ -80,6 +80,9 @@ FieldList TrainOptions::fields() {
        "leave after this epoch of the last phase with a checkpoint; the same command without it goes on; 0: "
        "never",
        within(0, 1e6), Effect::kHow},
+      {"phase1_store", &phase1_store,
+       "folder through which runs with the same phase 1 have it trained once; a recipe has one. Empty: none",
+       Effect::kHow},
       {"memory_limit", &memory_limit, "MB that training may take; 0: what the machine has left",
        within(0, 1e9), Effect::kHow},
   };

@@ -48,6 +48,7 @@ struct TrainOptions {
   bool resume = true;
   double checkpoint_seconds = 30;
   std::int64_t pause_after = 0;
+  std::filesystem::path phase1_store;
   std::int64_t memory_limit = 0;
 
   OwnOptions models = model_options(), objectives = objective_options(), frameworks = framework_options();

@@ -2,20 +2,27 @@
 
 #include <chrono>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "hyperllm/artifact/manifest.h"
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/base/hash.h"
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/baselines/popularity.h"
 #include "hyperllm/data/dataset.h"
 #include "hyperllm/data/tags.h"
 #include "hyperllm/frameworks/method.h"
 #include "hyperllm/manifold/fused.h"
+#include "hyperllm/metrics/evaluation_files.h"
 #include "hyperllm/models/model.h"
 #include "hyperllm/retrieval/model_files.h"
+#include "hyperllm/stages/train/advice.h"
 #include "hyperllm/stages/train/semantic.h"
+#include "hyperllm/stages/train/shared_phase.h"
+#include "hyperllm/training/checkpoint.h"
 #include "hyperllm/training/memory_plan.h"
 #include "hyperllm/training/threads.h"
 #include "hyperllm/training/trainer.h"
@@ -35,6 +42,7 @@ constexpr std::int64_t kManyItems = 30000;
 // In the run folder.
 constexpr const char* kModel = "model/";
 constexpr const char* kPaused = "paused.json";
+constexpr const char* kResult = "result.json";
 
 class Trainer {
  public:
@@ -78,17 +86,23 @@ class Trainer {
 
   frameworks::Needs needs() const { return method_->needs(options_.embeddings); }
 
+  // Of the content that a file had when this run read it.
+  const std::string& hash_of(const fs::path& file) const {
+    auto& hash = hashes_[file.generic_string()];
+    if (hash.empty()) hash = hash_file(file);
+    return hash;
+  }
+
   // A checkpoint may be continued only with the same data and the same options (those apart that change no
   // number).
-  std::string identity() const {
-    TrainOptions same = options_;
+  std::string identity(TrainOptions same) const {
+    const std::vector<fs::path> inputs = input_files(same, data_.name);
     same.output.clear();
     same.dataset.clear();
     std::string text;
     for (const Field& field : result_fields(same.fields()))
       text += field.name + "=" + field_text(field) + "\n";
-    for (const fs::path& file : result_.inputs)
-      text += file.filename().string() + "=" + hash_file(file) + "\n";
+    for (const fs::path& file : inputs) text += file.filename().string() + "=" + hash_of(file) + "\n";
     return hash_text(text);
   }
 
@@ -115,6 +129,14 @@ class Trainer {
     return tags_.get();
   }
 
+  // What a phase's results in the store are called; empty if they are of no use to others.
+  std::string shared_key(const Phase& phase) const {
+    if (phase.alone.empty() || options_.phase1_store.empty()) return "";
+    TrainOptions alone = options_;
+    for (const auto& [name, value] : phase.alone) alone.set(name, value);
+    return identity(alone);
+  }
+
   void train_in_phases() {
     backbone_ =
         models::make_backbone(*model_, {options_.layers, cap(), manifold::Curvature(options_.curvature)});
@@ -124,16 +146,64 @@ class Trainer {
       require_embeddings(embeddings);
     plan();
     const frameworks::Materials lent = materials();
-    identity_ = identity();
+    identity_ = identity(options_);
+    // Until a first training has ended here, what it has so far is better than nothing. A finished run's
+    // model stays until the new one is whole.
+    keeps_best_ = !fs::exists(options_.output / kResult);
+    if (!keeps_best_)
+      context_.info(options_.output.string() +
+                    ": holds a finished run, whose model stays until this one has ended");
     std::vector<Phase> phases = method_->phases(lent);
     for (Phase& phase : phases) {
+      const bool last = &phase == &phases.back();
+      const std::string key = shared_key(phase);
+      if (!key.empty() && !last && take(phase, key)) continue;
       const std::unique_ptr<Framework> framework =
           phase.make(frameworks::storage_for(backbone_->space(), optimizer(*phase.objective)));
-      const bool last = &phase == &phases.back();
-      const Outcome outcome = fit(*framework, phase, last ? options_.pause_after : 0);
-      if (phase.ended && !outcome.paused) append_outputs(phase.ended(*framework, options_.output));
+      const Outcome outcome = fit(*framework, phase, last);
+      if (!outcome.paused) {
+        std::vector<fs::path> files;
+        if (phase.ended) files = phase.ended(*framework, options_.output);
+        append_outputs(files);
+        if (!key.empty()) {
+          files.push_back(options_.output / phase.log);
+          leave_shared(options_.phase1_store, key, options_.output,
+                       {outcome.best_epoch, outcome.epochs, training::score_of(outcome.best), files});
+        }
+        advise(phase, outcome.best_epoch, outcome.epochs, training::score_of(outcome.best));
+      }
       if (last) finish(*framework, outcome);
     }
+  }
+
+  // The results of another run's equal phase instead of training it.
+  bool take(const Phase& phase, const std::string& key) {
+    const auto shared = take_shared(options_.phase1_store, key, options_.output, context_);
+    if (!shared) return false;
+    context_.info(phase.name + ": the same as another run's, taken from " +
+                  (options_.phase1_store / key).string());
+    phase.restored(options_.output);
+    append_outputs(shared->files);
+    timing_[phase.name] = {{"epochs", 0}};
+    const fs::path checkpoint = options_.output / phase.checkpoint;
+    if (fs::exists(checkpoint) && training::load_checkpoint(checkpoint).text("identity") == identity_)
+      result_.checkpoints.push_back(checkpoint);
+    advise(phase, shared->best_epoch, shared->epochs, shared->score);
+    return true;
+  }
+
+  void note(const std::optional<std::string>& text) {
+    if (!text) return;
+    context_.warn(*text);
+    notes_.push_back(*text);
+  }
+
+  void advise(const Phase& phase, std::int64_t best_epoch, std::int64_t epochs, double score) {
+    TrainOptions told = options_;
+    const FieldList fields = told.fields();
+    const std::string objective = field_text(find_field(fields, phase.options + "objective", "train"));
+    note(advice({phase.name, phase.options, best_epoch, epochs, score, phase.epochs, phase.lr,
+                 models::objective_for(*model_, objective)}));
   }
 
   frameworks::Materials materials() const {
@@ -210,7 +280,7 @@ class Trainer {
     return models::optimizer_for(*model_, of, options_.optimizer);
   }
 
-  Outcome fit(Framework& framework, const Phase& phase, std::int64_t pause_after) {
+  Outcome fit(Framework& framework, const Phase& phase, bool last) {
     optim::OptimizerOptions optimizing;
     optimizing.method = optimizer(*phase.objective);
     optimizing.lr = phase.lr;
@@ -232,13 +302,17 @@ class Trainer {
     trainer.eval_users = options_.eval_users;
     trainer.seed = seed();
     trainer.checkpoint_seconds = options_.checkpoint_seconds;
-    trainer.pause_after = pause_after;
+    trainer.pause_after = last ? options_.pause_after : 0;
     trainer.resume = options_.resume;
     trainer.checkpoint = options_.output / phase.checkpoint;
     trainer.log = options_.output / phase.log;
     if (options_.tensorboard) trainer.events = options_.output / "tensorboard" / phase.name;
     trainer.task = phase.name;
     trainer.identity = identity_;
+    if (last && keeps_best_)
+      trainer.keep_best = [this](std::int64_t epoch, const frameworks::Representations& points) {
+        write_unfinished(epoch, points);
+      };
     const Outcome outcome =
         training::train(framework, *optim::make_optimizer(framework.parameters(), optimizing),
                         training::Sampler(framework.draws(), sampler), *train_, valid_, trainer, context_);
@@ -260,6 +334,41 @@ class Trainer {
     return {rows.size(0), rows.size(1), {values.begin(), values.end()}};
   }
 
+  static void add_model(FileSet& files, const frameworks::Representations& points) {
+    retrieval::add_embeddings_model(files, kModel, points.space, matrix(points.users), matrix(points.items));
+  }
+
+  void write_unfinished(std::int64_t epoch, const frameworks::Representations& points) const {
+    artifact::Unfinished unfinished{"train", epoch, {}};
+    for (const fs::path& file : result_.inputs)
+      unfinished.inputs.emplace_back(file.generic_string(), hash_of(file));
+    FileSet files(options_.output);
+    add_model(files, points);
+    files.add(artifact::kUnfinished).write(artifact::unfinished_text(unfinished));
+    files.commit();
+  }
+
+  // What was measured of the unfinished model goes with it.
+  void remove_unfinished() {
+    if (!fs::exists(options_.output / artifact::kUnfinished)) return;
+    files_.remove(artifact::kUnfinished);
+    for (const std::string split : {"valid", "test"}) {
+      files_.remove("evaluate." + split + ".manifest.json");
+      for (const fs::path& file : {metrics::evaluation_path("", split), metrics::per_user_path("", split),
+                                   metrics::per_item_path("", split)})
+        files_.remove(file.string());
+    }
+  }
+
+  training::Metrics popularity_on_validation() const {
+    std::vector<float> counts = baselines::popularity(*train_);
+    const frameworks::Representations popular{torch::ones({data_.num_users(), 1}),
+                                              torch::from_blob(counts.data(), {data_.num_items(), 1}),
+                                              {models::Geometry::kEuclidean}};
+    return training::rank_and_measure(popular, *train_, valid_,
+                                      training::evaluation_users(valid_, options_.eval_users, seed()));
+  }
+
   void finish(const Framework& framework, const Outcome& outcome) {
     result_.best_epoch = outcome.best_epoch;
     result_.epochs = outcome.epochs;
@@ -267,8 +376,8 @@ class Trainer {
     result_.paused = outcome.paused;
     result_.checkpoints.push_back(options_.output / kPaused);
     if (outcome.paused) return;
-    const frameworks::Representations best = framework.representations();
-    retrieval::add_embeddings_model(files_, kModel, best.space, matrix(best.users), matrix(best.items));
+    add_model(files_, framework.representations());
+    note(advice_on_popularity(outcome.best, popularity_on_validation()));
     const fs::path model = options_.output / kModel;
     append_outputs({model / "model.json", model / "users.npy", model / "items.npy"});
   }
@@ -282,14 +391,16 @@ class Trainer {
       result["best_epoch"] = result_.best_epoch;
       result["epochs"] = result_.epochs;
       for (const auto& [name, value] : result_.valid) result["valid"][name] = value;
+      for (const std::string& note : notes_) result["notes"].push_back(note);
     }
     return result;
   }
 
   void write_result() {
-    files_.add("result.json").write(described().dump(2) + "\n");
+    files_.add(kResult).write(described().dump(2) + "\n");
+    remove_unfinished();
     files_.commit();
-    result_.outputs.push_back(options_.output / "result.json");
+    result_.outputs.push_back(options_.output / kResult);
   }
 
   const Clock::time_point began_;
@@ -305,6 +416,9 @@ class Trainer {
   std::shared_ptr<const objectives::Objective> objective_;
   std::shared_ptr<const data::TagGraph> tags_;
   std::string identity_;
+  bool keeps_best_ = false;
+  mutable std::map<std::string, std::string> hashes_;  // of input files
+  std::vector<std::string> notes_;
   json timing_;
   TrainResult result_;
 };

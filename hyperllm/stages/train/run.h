@@ -1,7 +1,12 @@
 // `hyperllm train`: from a dataset folder to a run folder.
 //
 //   model/                                       what evaluate and recommend read (retrieval/model_files.h)
-//   result.json                                  best epoch, its validation metrics; no time, no test metric
+//   result.json                                  best epoch, its validation metrics; no time, no test metric;
+//                                                `notes`: what looks wrong and what to try, if anything does
+//   unfinished.json                              whose epoch's model/ is while training goes on: the best so
+//                                                far. Both are renewed with the checkpoints, unless the folder
+//                                                holds a finished run, whose model stays until the new one is
+//                                                whole
 //   metrics.jsonl, phase1.metrics.jsonl          one line an epoch
 //   phase1/users.npy, phase1/items.npy           x of (12): tangent vectors
 //   checkpoint.safetensors, phase1.safetensors   until the run has ended

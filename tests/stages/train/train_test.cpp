@@ -220,7 +220,7 @@ TEST_F(TrainTest, ACheckpointOfOtherOptionsOrDataStepsAside) {
   other.lr = 0.5;
   hyperllm::test::RecordingSink sink;
   run(other, {&sink, {}});
-  ASSERT_EQ(sink.warnings.size(), 1u);
+  ASSERT_FALSE(sink.warnings.empty());
   EXPECT_NE(sink.warnings[0].find("other options or data"), std::string::npos) << sink.warnings[0];
   EXPECT_NE(sink.warnings[0].find("checkpoint.safetensors.aside,"), std::string::npos) << sink.warnings[0];
   EXPECT_EQ(read_file(folder / "checkpoint.safetensors.aside"), before.at("checkpoint.safetensors"));
