@@ -229,8 +229,8 @@ std::pair<std::int64_t, std::int64_t> read_shape(Archive& archive) {
   expect_vector(array, 2);
   const auto shape = integers(array);
   const std::string size = "the matrix is " + std::to_string(shape[0]) + " x " + std::to_string(shape[1]);
-  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
-  if (shape[0] < 0 || shape[1] < 0 || shape[0] > kMost || shape[1] > kMost)
+  constexpr std::int64_t kMostIds = std::numeric_limits<std::int32_t>::max();
+  if (shape[0] < 0 || shape[1] < 0 || shape[0] > kMostIds || shape[1] > kMostIds)
     throw data_error(array.name(), 0, "", size, "Each side must lie between 0 and 2147483647.");
   if (const std::int64_t most = archive.most_rows(); shape[0] > most || shape[1] > most)
     throw data_error(array.name(), 0, "",

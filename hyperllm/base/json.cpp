@@ -1,6 +1,18 @@
 #include "hyperllm/base/json.h"
 
+template class nlohmann::detail::serializer<nlohmann::json>;
+template class nlohmann::detail::serializer<nlohmann::ordered_json>;
+
 namespace hyperllm {
+
+template <typename Json>
+Json parse_json(std::string_view text) {
+  if (nests_too_deep(text)) return Json(Json::value_t::discarded);
+  return Json::parse(text.begin(), text.end(), nullptr, false);
+}
+
+template nlohmann::json parse_json(std::string_view text);
+template nlohmann::ordered_json parse_json(std::string_view text);
 
 bool nests_too_deep(std::string_view text) {
   int depth = 0;

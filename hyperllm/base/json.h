@@ -21,12 +21,16 @@ bool nests_too_deep(std::string_view text);
 // The value of `text`, or a discarded one (`is_discarded()`) if it is no JSON or nests too deep. Never
 // throws.
 template <typename Json = nlohmann::json>
-Json parse_json(std::string_view text) {
-  if (nests_too_deep(text)) return Json(Json::value_t::discarded);
-  return Json::parse(text.begin(), text.end(), nullptr, false);
-}
+Json parse_json(std::string_view text);
+
+// Compiled once, in json.cpp: the parser and the writer are most of what a file that uses them costs to build.
+extern template nlohmann::json parse_json(std::string_view text);
+extern template nlohmann::ordered_json parse_json(std::string_view text);
 
 // What an error says of a text that is not the object it should be: that it nests too deep, else `otherwise`.
 std::string json_problem(std::string_view text, std::string_view otherwise = "not a JSON object");
 
 }  // namespace hyperllm
+
+extern template class nlohmann::detail::serializer<nlohmann::json>;
+extern template class nlohmann::detail::serializer<nlohmann::ordered_json>;

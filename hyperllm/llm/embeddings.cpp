@@ -23,7 +23,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::size_t kChunk = 512;
+constexpr std::size_t kTextsAtOnce = 512;
 // Bounds of a reply: some 10,000 numbers a text at 25 bytes each.
 constexpr std::size_t kReplyBase = std::size_t{1} << 20, kReplyOfText = std::size_t{256} << 10;
 constexpr std::size_t kMostReply = std::size_t{256} << 20;
@@ -126,8 +126,8 @@ using Rows = std::unordered_map<std::string, std::vector<std::size_t>>;
 
 void fill(EmbeddingTable& table, EmbeddingJob& job, CallStore& store,
           const std::vector<std::string>& distinct, const Rows& rows, std::size_t count) {
-  for (std::size_t at = 0; at < distinct.size(); at += kChunk) {
-    const std::size_t end = std::min(distinct.size(), at + kChunk);
+  for (std::size_t at = 0; at < distinct.size(); at += kTextsAtOnce) {
+    const std::size_t end = std::min(distinct.size(), at + kTextsAtOnce);
     std::vector<std::string> keys;
     for (std::size_t i = at; i < end; ++i) keys.push_back(job.key(distinct[i]));
     const auto records = store.find(keys);

@@ -7,6 +7,13 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/random.h"
+#include "hyperllm/kernels/blas.h"
+
+// OpenBLAS's LAPACK, for which Debian has no header without another package. The last argument is the length
+// of `job`, as Fortran passes it.
+extern "C" void dgesdd_(const char* job, const int* rows, const int* cols, double* a, const int* a_stride,
+                        double* values, double* u, const int* u_stride, double* vt, const int* vt_stride,
+                        double* work, const int* work_size, int* whole_work, int* info, std::size_t);
 
 namespace hyperllm::text {
 namespace {
@@ -79,6 +86,32 @@ void fix_signs(Dense& v) {
   }
 }
 
+// A = U diag(values) V^T of a square matrix. Eigen has it too, for half a minute of compiling.
+struct Core {
+  Eigen::MatrixXd u;
+  Eigen::VectorXd values;  // descending
+};
+
+Core core_svd(Eigen::MatrixXd a) {
+  kernels::use_single_threaded_blas();
+  const int width = static_cast<int>(a.rows());
+  Core core{Eigen::MatrixXd(width, width), Eigen::VectorXd(width)};
+  Eigen::MatrixXd vt(width, width);
+  std::vector<int> whole_work(static_cast<std::size_t>(8 * width));
+  int info = 0;
+  const auto call = [&](double* work, int size) {
+    dgesdd_("A", &width, &width, a.data(), &width, core.values.data(), core.u.data(), &width, vt.data(),
+            &width, work, &size, whole_work.data(), &info, 1);
+  };
+  double wanted = 0;
+  call(&wanted, -1);  // asks for the size of `work`
+  std::vector<double> work(static_cast<std::size_t>(wanted));
+  call(work.data(), static_cast<int>(work.size()));
+  HYPERLLM_CHECK(info == 0, ErrorCode::kNonFinite,
+                 "truncated SVD: no convergence; the matrix holds numbers too large.");
+  return core;
+}
+
 double squared_norm(const SparseMatrix& a) {
   double sum = 0;
   for (const float value : a.values) sum += static_cast<double>(value) * value;
@@ -112,16 +145,16 @@ Svd truncated_svd(const SparseMatrix& a, const SvdOptions& options, const Contex
   }
 
   // transposed * left = right * factor, so with factor = U S W^T, a is about (left W) S (right U)^T.
-  const Eigen::BDCSVD<Eigen::MatrixXd> core(factor.cast<double>(), Eigen::ComputeThinU);
+  const Core core = core_svd(factor.cast<double>());
   const Eigen::Index kept = std::min<Eigen::Index>(options.dimension, width);
-  const ColumnMajor rotation = core.matrixU().leftCols(kept).cast<float>();
+  const ColumnMajor rotation = core.u.leftCols(kept).cast<float>();
   Dense v(a.cols, kept);
   parallel_ranges(a.cols, 1024, [&](std::int64_t begin, std::int64_t end) {
     v.middleRows(begin, end - begin).noalias() = right.middleRows(begin, end - begin) * rotation;
   });
   fix_signs(v);
 
-  const Eigen::VectorXf values = core.singularValues().cast<float>();
+  const Eigen::VectorXf values = core.values.cast<float>();
   while (out.rank < kept && values(out.rank) > kRankTolerance * values(0)) ++out.rank;
   double explained = 0;
   for (std::int64_t c = 0; c < out.rank; ++c) {

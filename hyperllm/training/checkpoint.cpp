@@ -13,7 +13,7 @@
 namespace hyperllm::training {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr const char* kHashKey = "xxh3";
 constexpr std::uint64_t kLongestHeader = 16 << 20;  // parsed JSON is tens of times as large as its text
@@ -25,7 +25,7 @@ Error damaged(const std::filesystem::path& path, const std::string& problem) {
 }
 
 // `header` without the hash itself. Its keys are sorted, so its text is the same again after parsing.
-std::string hash_of(const json& header, const std::string& payload_hash) {
+std::string hash_of(const Json& header, const std::string& payload_hash) {
   return hash_text(header.dump() + payload_hash);
 }
 
@@ -33,7 +33,7 @@ std::string_view bytes_of(const torch::Tensor& values) {
   return {reinterpret_cast<const char*>(values.data_ptr<float>()), values.numel() * sizeof(float)};
 }
 
-torch::Tensor read_tensor(const std::filesystem::path& path, const std::string& name, const json& entry,
+torch::Tensor read_tensor(const std::filesystem::path& path, const std::string& name, const Json& entry,
                           std::string_view payload) {
   const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
   const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
@@ -68,22 +68,22 @@ const torch::Tensor& Checkpoint::tensor(const std::string& name) const {
 }
 
 std::int64_t Checkpoint::count(const std::string& key) const {
-  const json value = parse_json(text(key));
+  const Json value = parse_json(text(key));
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
     throw damaged(path, "entry '" + key + "' is not a whole number of at least 0");
   return value.get<std::int64_t>();
 }
 
 double Checkpoint::number(const std::string& key) const {
-  const json value = parse_json(text(key));
+  const Json value = parse_json(text(key));
   if (!value.is_number()) throw damaged(path, "entry '" + key + "' is not a number");
   return value.get<double>();
 }
 
 std::vector<std::pair<std::string, double>> Checkpoint::numbers(const std::string& key) const {
-  const json value = parse_json(text(key));
+  const Json value = parse_json(text(key));
   const bool good =
-      value.is_array() && std::all_of(value.begin(), value.end(), [](const json& entry) {
+      value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& entry) {
         return entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_number();
       });
   if (!good) throw damaged(path, "entry '" + key + "' is not a list of names and numbers");
@@ -92,7 +92,7 @@ std::vector<std::pair<std::string, double>> Checkpoint::numbers(const std::strin
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
   // The tensors are walked twice, hashed and then written, and never copied: they may be most of the memory.
-  json header;
+  Json header;
   std::vector<torch::Tensor> payload;
   Hasher hasher;
   std::size_t size = 0;
@@ -128,7 +128,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   Checkpoint checkpoint;
   checkpoint.path = path;
   try {
-    json header = parse_json(text);
+    Json header = parse_json(text);
     if (!header.is_object()) throw damaged(path, "the header " + json_problem(text, "is malformed"));
     checkpoint.texts = header.at("__metadata__").get<std::map<std::string, std::string>>();
     header["__metadata__"].erase(kHashKey);
@@ -143,7 +143,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
       // Else a short file with a thousand names for one tensor would be a thousand times as large in memory.
       if (used > payload.size()) throw damaged(path, "tensor '" + name + "' overlaps another");
     }
-  } catch (const json::exception& error) {
+  } catch (const Json::exception& error) {
     throw damaged(path, std::string("the header is malformed (") + error.what() + ")");
   }
   return checkpoint;
