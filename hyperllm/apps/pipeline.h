@@ -10,7 +10,8 @@
 
 namespace hyperllm::apps {
 
-// Runs the steps in order, those apart that are up to date; results go to `out`. Throws whatever a stage throws.
+// Runs the steps in order, those apart that are up to date; results go to `out`. Throws whatever a stage
+// throws.
 void run_steps(std::vector<Step>& steps, const Context& context, std::ostream& out);
 
 // Builds every call first, so that a mistake anywhere in the recipe is told before any work is done; then

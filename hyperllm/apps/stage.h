@@ -51,7 +51,8 @@ class StageCall {
   virtual std::filesystem::path uses_model_of() const { return {}; }
   // True if the command line, too, leaves a result alone that is up to date, as recipes do for every stage.
   virtual bool keeps_result() const { return false; }
-  // False for a training that is one step, such as a baseline's: options of epochs and steps say nothing to it.
+  // False for a training that is one step, such as a baseline's: options of epochs and steps say nothing to
+  // it.
   virtual bool has_epochs() const { return true; }
   // What the manifest says of the work beside, as JSON objects.
   virtual std::vector<std::string> notes() const { return {}; }

@@ -62,9 +62,10 @@ struct Outcome {
 
 // Trains until `epochs` or until `patience` runs out, then puts the parameters of the best epoch back. The
 // score is R@10 + R@20 + N@10 + N@20 on validation, ties go to the later epoch (both as in the released
-// code). A run that pauses, however often, ends in the bytes of one that does not. Throws kNonFinite naming the first bad tensor and row (the last good checkpoint stays), kInterrupted
-// after writing a checkpoint. A checkpoint of another identity is kept, with its log, under a name that ends
-// in .aside, and a warning says so.
+// code). A run that pauses, however often, ends in the bytes of one that does not. Throws kNonFinite naming
+// the first bad tensor and row (the last good checkpoint stays), kInterrupted after writing a checkpoint. A
+// checkpoint of another identity is kept, with its log, under a name that ends in .aside, and a warning says
+// so.
 Outcome train(frameworks::Framework& framework, optim::Optimizer& optimizer, const Sampler& sampler,
               const data::Csr& train_items, const data::Csr& valid_items, const TrainerOptions& options,
               const Context& context);

@@ -5,7 +5,7 @@
 //   RUN/metrics.jsonl             one line an epoch; RUN/phase1.metrics.jsonl likewise
 //   RUN/phase1/users.npy items.npy   x of (12): tangent vectors
 //   RUN/checkpoint.safetensors, RUN/phase1.safetensors   until the run has ended
-//   RUN/paused.json               of a run that 'pause_after' stopped, until it has ended: as result.json, up to there
+//   RUN/paused.json               result.json so far, where 'pause_after' stopped; until the run has ended
 //   RUN/timing.json               seconds by purpose, planned and peak memory; differs between equal runs
 #pragma once
 
