@@ -10,7 +10,8 @@
 
 namespace hyperllm::apps {
 
-// Runs the steps in order, those apart that are up to date; results go to `out`. Throws whatever a stage throws.
+// Runs the steps in order, those apart that are up to date; results go to `out`. Throws whatever a stage
+// throws.
 void run_steps(std::vector<Step>& steps, const Context& context, std::ostream& out);
 
 // True if the recipe asks for models.

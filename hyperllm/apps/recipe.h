@@ -61,10 +61,10 @@ struct Recipe {
 };
 
 // Reads the file, then applies `overrides` ("section.key=value") in order; an override of an [[embed]] array
-// changes every entry, one of search.space.OPTION gives a list. Relative paths in a recipe are relative to the working directory. Text may use ${VAR}
-// and ${VAR:-default}. Throws kIo (missing file), kInvalidData (not TOML, a name of more than eight parts:
-// file and line; more than 1 MiB), kInvalidArgument (an unknown section with the nearest name, a value of a
-// kind no option has, an unset variable).
+// changes every entry, one of search.space.OPTION gives a list. Relative paths in a recipe are relative to
+// the working directory. Text may use ${VAR} and ${VAR:-default}. Throws kIo (missing file), kInvalidData
+// (not TOML, a name of more than eight parts: file and line; more than 1 MiB), kInvalidArgument (an unknown
+// section with the nearest name, a value of a kind no option has, an unset variable).
 Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
 
 // Assigns the table's values to the options. Throws kInvalidArgument, naming file and line: an unknown key

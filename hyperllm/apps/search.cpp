@@ -173,9 +173,9 @@ class Searcher {
                     (run.has_epochs ? " after " + std::to_string(reached.epochs) + " epochs" : ""));
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kInterrupted) context_.check_stop("search");
-      const bool not_its_fault = error.code() == ErrorCode::kIo || error.code() == ErrorCode::kInvalidData ||
-                                 error.code() == ErrorCode::kInterrupted;
-      if (not_its_fault) throw Error(error.code(), name + ": " + error.what());
+      const bool its_fault =
+          error.code() == ErrorCode::kNonFinite || error.code() == ErrorCode::kInvalidArgument;
+      if (!its_fault) throw Error(error.code(), name + ": " + error.what());
       fail(claim, name, error.what());
     } catch (const std::bad_alloc&) {
       fail(claim, name, "out of memory");

@@ -36,7 +36,8 @@ std::optional<Job> next_job(std::span<const Standing> trials, std::int64_t rungs
 // nothing if none has a value.
 std::optional<std::int64_t> winner(std::span<const Standing> trials);
 
-// Jobs until the end, as far as can be told before: every trial on the first rung, a part of them on the next.
+// Jobs until the end, as far as can be told before: every trial on the first rung, a part of them on the
+// next.
 std::vector<std::int64_t> expected_jobs(std::int64_t trials, std::int64_t rungs, std::int64_t eta);
 
 }  // namespace hyperllm::search

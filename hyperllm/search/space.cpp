@@ -14,12 +14,6 @@
 namespace hyperllm::search {
 namespace {
 
-std::string number_text(double value) {
-  char buffer[64];
-  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
-  return {buffer, result.ptr};
-}
-
 double rounded(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", value);
@@ -58,6 +52,12 @@ std::string value_at(const Dimension& dimension, std::int64_t index) {
 }
 
 }  // namespace
+
+std::string number_text(double value) {
+  char buffer[64];
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+  return {buffer, result.ptr};
+}
 
 Halton::Halton(std::size_t dimensions) {
   for (std::int64_t candidate = 2; bases_.size() < dimensions; ++candidate) {

@@ -27,8 +27,8 @@ inline constexpr std::int64_t kMostPoints = 100'000;
 
 class Space {
  public:
-  // Throws kInvalidArgument, naming where: a value twice, low not below high, a logarithm of what is not above
-  // 0, whole numbers with a fraction.
+  // Throws kInvalidArgument, naming where: a value twice, low not below high, a logarithm of what is not
+  // above 0, whole numbers with a fraction.
   explicit Space(std::vector<Dimension> dimensions);
 
   const std::vector<Dimension>& dimensions() const { return dimensions_; }
@@ -46,12 +46,15 @@ class Space {
   std::vector<Dimension> dimensions_;
 };
 
+// The shortest text that reads back to the same number.
+std::string number_text(double value);
+
 // One dimension as text that differs where the dimension does.
 std::string describe(const Dimension& dimension);
 
-// Halton's sequence: coordinate d of point i is i's digits in the d-th prime base, mirrored at the point. Each
-// digit goes through a permutation of its own (A. B. Owen, "A randomized Halton algorithm in R", 2017), so
-// that large bases do not go in step; the first base^k points still lie one in each of base^k equal parts.
+// Halton's sequence: coordinate d of point i is i's digits in the d-th prime base, mirrored at the point.
+// Each digit goes through a permutation of its own (A. B. Owen, "A randomized Halton algorithm in R", 2017),
+// so that large bases do not go in step; the first base^k points still lie one in each of base^k equal parts.
 class Halton {
  public:
   // Unscrambled without a seed.

@@ -8,6 +8,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
 #include "hyperllm/database/database.h"
+#include "hyperllm/search/space.h"
 
 namespace hyperllm::search {
 namespace {
@@ -25,15 +26,11 @@ Number number(std::string_view text) {
   return value;
 }
 
-// Reads back to the same value, which columns of numbers would not promise.
-std::string text_of(double value) {
-  char buffer[40];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
-
+// Values are kept as text, which reads back to the same number; columns of numbers would not promise it.
 std::string text_of(std::span<const std::pair<std::string, double>> metrics) {
   std::string text;
-  for (const auto& [name, value] : metrics) text += (text.empty() ? "" : " ") + name + "=" + text_of(value);
+  for (const auto& [name, value] : metrics)
+    text += (text.empty() ? "" : " ") + name + "=" + number_text(value);
   return text;
 }
 
@@ -141,8 +138,10 @@ void Study::take(const std::string& run, const Job& job) {
 std::optional<Claim> Study::claim(std::span<const RunPlan> runs) {
   Transaction transaction(*database_);
   std::optional<Claim> claim;
-  for (const RunPlan& run : runs)
-    if (const auto job = left_by_the_dead(run.name); job && !claim) claim = Claim{run.name, *job};
+  for (const RunPlan& run : runs) {
+    if (claim) break;
+    if (const auto job = left_by_the_dead(run.name)) claim = Claim{run.name, *job};
+  }
   for (const RunPlan& run : runs) {
     if (claim) break;
     const std::vector<TrialRecord> known = trials(run.name);
@@ -168,8 +167,8 @@ void Study::reach(const Claim& claim, const Reached& reached) {
   Transaction transaction(*database_);
   database_->run(
       "INSERT INTO results VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-      std::array{claim.run, trial, rung, text_of(reached.value), std::to_string(reached.epochs),
-                 std::to_string(reached.best_epoch), text_of(reached.seconds), text_of(reached.metrics)});
+      std::array{claim.run, trial, rung, number_text(reached.value), std::to_string(reached.epochs),
+                 std::to_string(reached.best_epoch), number_text(reached.seconds), text_of(reached.metrics)});
   database_->run("UPDATE trials SET state = 'waiting' WHERE run = $1 AND number = $2",
                  std::array{claim.run, trial});
   transaction.commit();

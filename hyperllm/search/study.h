@@ -1,4 +1,5 @@
-// The store of a search: which trials there are, who works on them, how they ended. Several processes share it.
+// The store of a search: which trials there are, who works on them, how they ended. Several processes share
+// it.
 #pragma once
 
 #include <cstdint>

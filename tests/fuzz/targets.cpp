@@ -246,20 +246,24 @@ void add_folders(std::vector<Target>& all) {
                    artifact::recorded_inputs(folder / "manifest.json");
                    artifact::require_made_from(folder / "manifest.json", {folder / "a"});
                  }});
-  all.push_back({"recipe",
-                 {"name = \"b\"\nseeds = [1, 2]\n[prepare]\ninput = [\"a.csv\", "
-                  "'${HOME:-x}']\n[[embed]]\ndimension = 8\n"
-                  "[train]\nlr = 1e-3\nresume = false\n[runs.ease]\nmodel = \"ease\"\n"},
-                 [](const std::string& bytes, const fs::path& folder) {
-                   put(folder / "r.toml", bytes);
-                   apps::load_recipe(folder / "r.toml", {});
-                 }});
-  all.push_back({"overrides",
-                 {"train.lr=0.1", "runs.ease.lambda=5", "seeds=1,2,3", "output=${HOME:-x}/y"},
-                 [](const std::string& bytes, const fs::path& folder) {
-                   put(folder / "r.toml", "[train]\n[runs.ease]\n");
-                   apps::load_recipe(folder / "r.toml", {bytes});
-                 }});
+  all.push_back(
+      {"recipe",
+       {"name = \"b\"\nseeds = [1, 2]\n[prepare]\ninput = [\"a.csv\", "
+        "'${HOME:-x}']\n[[embed]]\ndimension = 8\n"
+        "[train]\nlr = 1e-3\nresume = false\n[runs.ease]\nmodel = \"ease\"\n",
+        "[train]\n[search]\nruns = ['b']\ntrials = 3\n[search.space]\nlr = {low = 1e-4, high = 0.1, log = "
+        "true}\nmodel = ['hgcf', 'hrcf']\n[search.spaces.'b.c']\nlayers = [1, 2.5, true]\n"},
+       [](const std::string& bytes, const fs::path& folder) {
+         put(folder / "r.toml", bytes);
+         apps::load_recipe(folder / "r.toml", {});
+       }});
+  all.push_back(
+      {"overrides",
+       {"train.lr=0.1", "runs.ease.lambda=5", "seeds=1,2,3", "output=${HOME:-x}/y", "search.space.lr=1,2"},
+       [](const std::string& bytes, const fs::path& folder) {
+         put(folder / "r.toml", "[train]\n[runs.ease]\n");
+         apps::load_recipe(folder / "r.toml", {bytes});
+       }});
 }
 
 }  // namespace
