@@ -232,6 +232,7 @@ class Recommend : public QuestionOf<stages::recommend::RecommendOptions> {
 class Report : public QuestionOf<stages::report::ReportOptions> {
  public:
   std::vector<std::string> names_runs() const override { return {"baseline"}; }
+  void check() override { stages::report::check(options_); }
   void run(const Context& context, std::ostream& out) override {
     const auto result = stages::report::run(options_, context);
     if (options_.output.empty()) out << result.text;

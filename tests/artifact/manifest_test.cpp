@@ -4,6 +4,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/hash.h"
 
 namespace hyperllm::artifact {
 namespace {
@@ -110,6 +111,16 @@ TEST_F(ManifestTest, RecordedInputs) {
   write_file(path_, "{\"inputs\": 3}");
   EXPECT_TRUE(recorded_inputs(path_).empty());
   EXPECT_TRUE(recorded_inputs(folder_ / "absent").empty());
+}
+
+TEST_F(ManifestTest, RecordedOptionsAndHashes) {
+  const Recorded all = recorded(path_);
+  EXPECT_EQ(all.options, (std::map<std::string, std::string>{{"epochs", "3"}, {"kind", "a"}}));
+  EXPECT_EQ(all.inputs, (std::map<std::string, std::string>{{input_.generic_string(), hash_file(input_)}}));
+  write_file(path_, "{\"options\": {\"a\": 1, \"b\": \"x\"}, \"inputs\": []}");
+  EXPECT_EQ(recorded(path_).options, (std::map<std::string, std::string>{{"b", "x"}}));
+  EXPECT_TRUE(recorded(path_).inputs.empty());
+  EXPECT_TRUE(recorded(folder_ / "absent").options.empty());
 }
 
 TEST_F(ManifestTest, SameStateGivesTheSameBytes) {

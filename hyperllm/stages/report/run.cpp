@@ -25,27 +25,6 @@ bool wants(const ReportOptions& options, const std::string& table) {
   return std::find(options.tables.begin(), options.tables.end(), table) != options.tables.end();
 }
 
-void check_options(ReportOptions options) {
-  check_fields(options.fields());
-  HYPERLLM_CHECK(!options.tables.empty(), ErrorCode::kInvalidArgument,
-                 "option 'tables': expected any of datasets, results, training, got nothing");
-  for (const std::string& table : options.tables)
-    if (std::find(kTables.begin(), kTables.end(), table) == kTables.end()) {
-      const std::string near = nearest_word(table, kTables);
-      throw Error(ErrorCode::kInvalidArgument,
-                  "option 'tables': expected any of datasets, results, training, got '" + table + "'" +
-                      (near.empty() ? "" : "; did you mean '" + near + "'?"));
-    }
-  const bool only_datasets =
-      options.tables == std::vector<std::string>{"datasets"} && !options.dataset.empty();
-  HYPERLLM_CHECK(!options.runs.empty() || only_datasets, ErrorCode::kInvalidArgument,
-                 "no run given; name at least one run folder");
-  HYPERLLM_CHECK(!options.runs.empty() || options.figures.empty(), ErrorCode::kInvalidArgument,
-                 "option 'figures' needs runs; name at least one run folder");
-  HYPERLLM_CHECK(options.published_dataset.empty() || !options.published.empty(), ErrorCode::kInvalidArgument,
-                 "option 'published_dataset' is of use with 'published' alone; give both, or none");
-}
-
 // The dataset that the runs were evaluated on, as their manifests name it.
 fs::path dataset_of(const ReportResult& result, const ReportOptions& options) {
   for (const ReportRow& row : result.rows) {
@@ -168,8 +147,32 @@ void report_runs(const ReportOptions& options, const Context& context, ReportRes
 
 }  // namespace
 
+void check(ReportOptions options) {
+  check_fields(options.fields());
+  HYPERLLM_CHECK(!options.tables.empty(), ErrorCode::kInvalidArgument,
+                 "option 'tables': expected any of datasets, results, training, got nothing");
+  for (const std::string& table : options.tables)
+    if (std::find(kTables.begin(), kTables.end(), table) == kTables.end()) {
+      const std::string near = nearest_word(table, kTables);
+      throw Error(ErrorCode::kInvalidArgument,
+                  "option 'tables': expected any of datasets, results, training, got '" + table + "'" +
+                      (near.empty() ? "" : "; did you mean '" + near + "'?"));
+    }
+  const bool only_datasets =
+      options.tables == std::vector<std::string>{"datasets"} && !options.dataset.empty();
+  HYPERLLM_CHECK(!options.runs.empty() || only_datasets, ErrorCode::kInvalidArgument,
+                 "no run given; name at least one run folder");
+  HYPERLLM_CHECK(!options.runs.empty() || options.figures.empty(), ErrorCode::kInvalidArgument,
+                 "option 'figures' needs runs; name at least one run folder");
+  HYPERLLM_CHECK(options.published_dataset.empty() || !options.published.empty(), ErrorCode::kInvalidArgument,
+                 "option 'published_dataset' is of use with 'published' alone; give both, or none");
+  HYPERLLM_CHECK(options.published.empty() || fs::exists(options.published), ErrorCode::kIo,
+                 options.published.string() +
+                     ": No such file. Give a TSV with the columns dataset, run, metric, value.");
+}
+
 ReportResult run(const ReportOptions& options, const Context& context) {
-  check_options(options);
+  check(options);
   ReportResult result;
   if (!options.runs.empty()) report_runs(options, context, result);
   if (wants(options, "datasets")) measure_datasets(options, result);

@@ -63,6 +63,10 @@ struct ReportResult {
   std::string text;
 };
 
+// Throws kInvalidArgument for options that cannot work, whatever the runs; kIo for a missing table of published
+// values.
+void check(ReportOptions options);
+
 // Throws kInvalidArgument (no run, a run given twice, bad options, a baseline that is no row and no folder),
 // kIo (a run without evaluation), kInvalidData (damaged files; runs of different datasets or splits; users
 // that differ between runs under test). Writes `output` and each figure atomically.

@@ -308,6 +308,10 @@ TEST_F(Report, BadInput) {
   expect_option("option 'tables': expected any of datasets, results, training, got 'result'; did you mean",
                 [](auto& o) { o.tables = {"result"}; });
   expect_option("option 'tables'", [](auto& o) { o.tables = {}; });
+  ReportOptions missing = with({good});
+  missing.published = folder_ / "missing.tsv";
+  expect_error(ErrorCode::kIo, {"missing.tsv: No such file", "dataset, run, metric, value"},
+               [&] { check(missing); });
   expect_option("option 'published_dataset'", [](auto& o) { o.published_dataset = "x"; });
   expect_option("option 'digits'", [](auto& o) { o.digits = 0; });
   expect_option("option 'resamples'", [](auto& o) { o.resamples = 0; });
