@@ -2,6 +2,7 @@
 // taken care of here, once for all formats.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,12 +19,18 @@ class Records {
   // The next row; false at the end. Throws kInvalidData for a row that cannot be taken apart; the next call
   // goes on behind it.
   virtual bool next() = 0;
+  // Throws kInvalidData if what next() found is no row.
+  virtual void check() const {}
   // Only of the columns that the layout uses need values be there. Good until next().
   virtual const std::vector<std::string_view>& fields() const = 0;
   virtual bool quoted(std::size_t /*column*/) const { return false; }
   virtual std::int64_t line() const = 0;
   virtual const LineReader& lines() const = 0;
 };
+
+// The next of `records`, counted in the report, and row() on it; what either throws of one row goes to `bad`.
+// False at the end.
+bool next_row(Records& records, BadRows& bad, const std::function<void()>& row);
 
 // Reads all that is left of `records`, whose header is behind it, by the layout.
 void read_records(Records& records, const Layout& at, const CsvColumns& columns, const Context& context,
