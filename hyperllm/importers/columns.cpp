@@ -29,6 +29,7 @@ class Finder {
       : probe_(probe), wanted_(wanted), first_(probe.rows.front()), header_(views(first_)) {}
 
   Layout find() {
+    if (!probe_.header_known) check_first_line();
     found_.header = is_header();
     if (found_.header && has_row_names()) {
       first_.insert(first_.begin(), "");
@@ -73,17 +74,36 @@ class Finder {
     });
     if (known > 0 && (known > 1 || !values)) return true;  // a movie may be called Book
     if (values) return false;
+    if (first_.size() == 1 && first_[0].find_first_of(",;\t") != std::string::npos)
+      throw error("", "the whole line stands in quotes: " + joined(first_),
+                  "Take them off: sed 's/^\"//; s/\"$//' " + probe_.path.string() + " > plain.csv.");
     if (first_.size() == 1)
-      throw error(
-          "", "the first line is one field, with no separator that is known: " + joined(first_),
-          "Give the separator, for example separator = ~ (or space, tab), or quote = none if the whole "
-          "line stands in quotes.");
+      throw error("", "the first line is one field, with no separator that is known: " + joined(first_),
+                  "Give the separator, for example separator = ~ (or space, tab).");
     if (std::any_of(header_.begin(), header_.end(), names_an_id)) return true;
     const bool numbers = wanted_.user.size() + wanted_.item.size() > 0;
     throw error(
         "", "cannot tell whether the first line is a header: " + joined(first_),
         numbers ? "Say header = yes or header = no."
                 : "Say header = yes and name the columns with user_column and item_column, or header = no.");
+  }
+
+  // A title above the table, or a header with marks of its own between its words.
+  void check_first_line() const {
+    constexpr std::size_t kFewest = 3;
+    if (probe_.rows.size() < kFewest) return;
+    const std::size_t fields = probe_.rows[1].size();
+    const bool alike = std::all_of(probe_.rows.begin() + 1, probe_.rows.end(),
+                                   [&](const auto& row) { return row.size() == fields; });
+    const std::size_t difference = fields > first_.size() ? fields - first_.size() : first_.size() - fields;
+    if (!alike || difference < 2) return;
+    throw error("",
+                "the first line has " + std::to_string(first_.size()) + " fields and the rows have " +
+                    std::to_string(fields) + ": " + joined(first_),
+                "It is a title, or a header with other marks between its words than the rows have. Delete "
+                "it: sed 1d " +
+                    probe_.path.string() +
+                    " > rows.csv; name columns by their numbers if no header is left.");
   }
 
   // R writes the numbers of the rows without a name for their column.

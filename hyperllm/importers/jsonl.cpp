@@ -121,21 +121,47 @@ bool is_column(const json& value) {
 }
 
 // Throws if an only object looks like a document that holds all rows.
-void refuse_document(const fs::path& path, const json& object) {
-  bool columns = object.size() > 1;
+void refuse_document(const fs::path& path, const json& object, const CsvColumns& columns) {
+  const std::string file = path.string();
+  const auto refuse = [&](const std::string& name, const std::string& what, const std::string& command) {
+    throw data_error(file, 1, name, "the file is one JSON object " + what,
+                     "Make lines of it with " + command + " and give rows.jsonl.");
+  };
+  const auto pandas = [&](const std::string& how) {
+    refuse("", "that holds columns, as pandas writes them",
+           "python3 -c \"import pandas; pandas.read_json('" + file + "'" + how +
+               ").to_json('rows.jsonl', orient='records', lines=True)\"");
+  };
+  const auto is_list = [](const json& value) { return value.is_array() && value.size() > 1; };
+  if (object.contains("columns") && object.contains("data") && is_list(object["data"]) &&
+      object["data"][0].is_array())
+    pandas(", orient='split'");
+  std::vector<std::string_view> keys;
+  bool all_columns = object.size() > 1, all_lists = object.size() > 1, all_maps = object.size() > 1;
   for (const auto& [name, value] : object.items()) {
-    columns &= is_column(value);
-    if (value.is_array() && value.size() > 1 && value.begin()->is_object())
-      throw data_error(path.string(), 1, name,
-                       "the file is one JSON object, whose list of this name may hold the rows",
-                       "Make lines of it with jq -c '.\"" + name + "\"[]' " + path.string() +
-                           " > rows.jsonl and give rows.jsonl.");
+    if (is_list(value) && value[0].is_object())
+      refuse(name, "whose list of this name may hold the rows",
+             "jq -c '.[\"" + name + "\"][]' " + file + " > rows.jsonl");
+    all_columns &= is_column(value) && value.size() == object.begin()->size();
+    all_lists &= value.is_array() && !value.empty() && !value[0].is_structured();
+    all_maps &= value.is_object() && !value.empty() && value.begin()->is_number();
   }
-  if (columns)
-    throw data_error(path.string(), 1, "",
-                     "the file is one JSON object that holds columns, as pandas writes it by default",
-                     "Make lines of it with python3 -c \"import pandas; pandas.read_json('" + path.string() +
-                         "').to_json('rows.jsonl', orient='records', lines=True)\" and give rows.jsonl.");
+  std::vector<std::string> names;
+  for (const auto& [name, value] : object.items()) names.push_back(name);
+  keys.assign(names.begin(), names.end());
+  const bool named = recognise_column(keys, "user_column") >= 0 || recognise_column(keys, "item_column") >= 0;
+  if (all_columns && named) pandas("");
+  if (named || !(columns.user + columns.item).empty()) return;
+  if (all_lists)
+    refuse("", "that holds a list for each user, most likely of items",
+           "jq -c 'to_entries[] | .key as $user | .value[] | {user_id: $user, item_id: .}' " + file +
+               " > rows.jsonl");
+  if (all_maps)
+    refuse("", "that holds items and numbers for each user, most likely ratings",
+           "jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user_id: $user, item_id: .key, "
+           "rating: "
+           ".value}' " +
+               file + " > rows.jsonl");
 }
 
 // The command that makes a row of each element of a list within the rows.
@@ -174,7 +200,7 @@ ObjectProbe probe_objects(const fs::path& path, const CsvColumns& columns) {
     add_paths(objects.back(), "", 0, probe.rows[0], seen);
   }
   if (objects.empty()) probe.rows.clear();
-  if (objects.size() == 1) refuse_document(path, objects[0]);
+  if (objects.size() == 1) refuse_document(path, objects[0], columns);
   for (const json& object : objects) {
     std::vector<std::string>& row = probe.rows.emplace_back();
     for (const std::string& name : probe.rows[0]) {

@@ -1,6 +1,7 @@
 #include "hyperllm/importers/records.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "hyperllm/base/error.h"
@@ -121,7 +122,7 @@ class Reader {
     if (!records_.quoted(static_cast<std::size_t>(column))) text = inner;
     if (inner.empty()) throw error(at_.name(column), "it is empty", "Give an id, or remove the row.");
     if (column == at_.user ? at_.numbered_user : at_.numbered_item) {
-      if (is_missing_word(inner))
+      if (!std::isdigit(static_cast<unsigned char>(inner[0])) && is_missing_word(inner))
         throw error(at_.name(column), shown(inner) + " is no id where ids are numbers",
                     "Give an id, or remove the row.");
       text = without_fraction(text);
@@ -153,24 +154,6 @@ class Reader {
 
 }  // namespace
 
-bool next_row(Records& records, BadRows& bad, const std::function<void()>& row) {
-  const std::int64_t before = records.lines().line_number();
-  try {
-    if (!records.next()) return false;
-  } catch (const Error& error) {
-    // Nothing was read, or all that follows belongs to an open quote: that is no matter of one row.
-    const std::int64_t now = records.lines().line_number();
-    if (now == before || now > records.line()) throw;
-    bad.row([&] { throw error; });
-    return true;
-  }
-  bad.row([&] {
-    records.check();
-    row();
-  });
-  return true;
-}
-
 void count_values(const Layout& at, float rating, double time, FileReport& report) {
   if (at.rating >= 0) {
     report.ratings.add(rating);
@@ -190,7 +173,7 @@ void report_layout(const Layout& at, const Probe& probe, const CsvColumns& colum
   for (int c = 0; c < static_cast<int>(at.names.size()); ++c) {
     bool used = false;
     for (const auto& [role, column] : roles) used |= column == c;
-    if (!used) report.unused.push_back(at.name(c));
+    if (!used) report.unused.push_back(at.name(c).empty() ? "(no name)" : at.name(c));
   }
   if (at.floats) report.notes.push_back("ids such as 17.0 are read as 17");
   constexpr std::size_t kShown = 5;

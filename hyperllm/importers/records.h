@@ -2,12 +2,12 @@
 // taken care of here, once for all formats.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "hyperllm/base/error.h"
 #include "hyperllm/importers/columns.h"
 #include "hyperllm/importers/csv.h"
 
@@ -30,7 +30,24 @@ class Records {
 
 // The next of `records`, counted in the report, and row() on it; what either throws of one row goes to `bad`.
 // False at the end.
-bool next_row(Records& records, BadRows& bad, const std::function<void()>& row);
+template <typename Row>
+bool next_row(Records& records, BadRows& bad, const Row& row) {
+  const std::int64_t before = records.lines().line_number();
+  try {
+    if (!records.next()) return false;
+  } catch (const Error& error) {
+    // Nothing was read, or all that follows belongs to an open quote: that is no matter of one row.
+    const std::int64_t now = records.lines().line_number();
+    if (now == before || now > records.line()) throw;
+    bad.row([&] { throw error; });
+    return true;
+  }
+  bad.row([&] {
+    records.check();
+    row();
+  });
+  return true;
+}
 
 // Reads all that is left of `records`, whose header is behind it, by the layout.
 void read_records(Records& records, const Layout& at, const CsvColumns& columns, const Context& context,

@@ -25,7 +25,10 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 std::string shown_separator(const std::string& separator) {
-  return separator == "\t" ? "tab" : separator == " " ? "blanks" : "'" + separator + "'";
+  return separator == "\t"     ? "tab"
+         : separator == " "    ? "blanks"
+         : separator == "\x01" ? "control character 1"
+                               : "'" + separator + "'";
 }
 
 // "r.csv:7: field 'rating': 'x' is not a number. Give ..." as "field 'rating': not a number".

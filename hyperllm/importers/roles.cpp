@@ -47,7 +47,7 @@ const Role kTimestamp{
     {"timestamp", "time", "ts", "unixreviewtime", "datetime", "date", "createdat", "dateadded", "reviewtime",
      "reviewdate", "eventtime", "timestampms", "utctime", "localtime", "unixtime", "createdutc", "epoch"},
     false,
-    {"timestamp", "datetime", "date", "time"}};
+    {"timestamp", "datetime", "date", "time", "at", "utc"}};
 const Role kLabel{"label_column", {"label", "clicked", "isclick", "click", "liked", "islike"}, false, {}};
 const Role kSplit{"split_column", {"split", "subset", "partition"}, false, {}};
 

@@ -15,7 +15,8 @@ bool is_misread(std::string_view id) {
       "#N/A",    "#N/A N/A", "#NA", "-1.#IND",   "-1.#QNAN", "-NaN",   "-nan", "1.#IND",
       "1.#QNAN", "<NA>",     "N/A", "NA",        "NULL",     "NaN",    "None", "n/a",
       "nan",     "null",     "\\N", "undefined", "(null)",   "<null>", "nil"};
-  return id.starts_with('"') || std::find(kMissing.begin(), kMissing.end(), id) != kMissing.end();
+  return id.starts_with('"') || id.starts_with("\u201C") || id.starts_with("\u2018") ||
+         std::find(kMissing.begin(), kMissing.end(), id) != kMissing.end();
 }
 
 // 1.23E+15: what spreadsheets write for a long number.

@@ -76,10 +76,14 @@ TEST_F(ImportCase, JsonBadRowsInLists) {
 }
 
 TEST_F(ImportCase, JsonDocumentsAroundTheRows) {
-  refuse({"field 'data'", "jq -c '.\"data\"[]' "},
+  refuse({"field 'data'", "jq -c '.[\"data\"][]' "},
          R"({"count": 2, "data": [{"user":"u","item":"x"},{"user":"v","item":"y"}]})");
   refuse({"pandas", "orient='records'"}, R"({"user":{"0":"u","1":"v"},"item":{"0":"x","1":"y"}})");
   refuse({"pandas"}, R"({"user":["u","v"],"item":["x","y"]})");
+  refuse({"pandas", "orient='split'"},
+         R"({"columns":["user","item"],"index":[0,1],"data":[["u","x"],["v","y"]]})");
+  refuse({"a list for each user", "{user_id: $user, item_id: .}"}, R"({"u":["x","y"],"v":["y"]})");
+  refuse({"numbers for each user", "rating: .value"}, R"({"u":{"x":5,"y":3},"v":{"y":1}})");
   EXPECT_EQ(read(R"({"user":{"id":"u"},"item_id":"x","user_id":"u"})"), (Rows{{"u", "x", 1, 0}}));
 }
 

@@ -100,6 +100,13 @@ TEST_F(ImportKinds, LineEndsSeparatorsAndQuotes) {
   EXPECT_EQ(read(o), rows_);
 }
 
+TEST_F(ImportKinds, TheFirstLineIsOfAnotherKind) {
+  refuse({"first line has 3 fields and the rows have 1", "sed 1d"},
+         "Ratings export 2020\n\nuser,item\nu,x\nv,y\n");
+  refuse({"first line has 4 fields and the rows have 1", "sed 1d"}, kHead + "u\tx\t4\t7\nv\ty\t5\t8\n");
+  refuse({"whole line stands in quotes", "sed 's/^"}, "\"user,item\"\n\"u,x\"\n\"v,y\"\n");
+}
+
 TEST_F(ImportKinds, ByteOrderMarks) {
   EXPECT_EQ(read("\xEF\xBB\xBF" + kHead + kLines), rows_);
   std::string wide("\xFF\xFE\0\0", 4);
