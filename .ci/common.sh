@@ -2,7 +2,7 @@
 
 # What building and running needs; docs/architecture.md says why each.
 packages=(g++ cmake ninja-build pkg-config libtorch-dev libopenblas-dev libhwy-dev libeigen3-dev
-  libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libxxhash-dev libzip-dev zlib1g-dev libbz2-dev liblzma-dev
+  libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libxxhash-dev libzip-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
   libcurl4-openssl-dev libsqlite3-dev libpq-dev libfmt-dev)
 
 as_root() {

@@ -116,9 +116,14 @@ class Converted : public ByteSource {
   bool ended_ = false;
 };
 
-// UTF-16 by its byte order mark, or by the zero bytes between plain letters; empty: neither.
-std::string wide_encoding(std::string_view head, std::size_t& mark) {
+// By the byte order mark, or UTF-16 by the zero bytes between plain letters; empty: neither.
+std::string marked_encoding(std::string_view head, std::size_t& mark) {
   using namespace std::string_view_literals;
+  mark = 3;
+  if (head.starts_with("\xEF\xBB\xBF"sv)) return "UTF-8";
+  mark = 4;
+  if (head.starts_with("\xFF\xFE\0\0"sv)) return "UTF-32LE";
+  if (head.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32BE";
   mark = 2;
   if (head.starts_with("\xFF\xFE"sv)) return "UTF-16LE";
   if (head.starts_with("\xFE\xFF"sv)) return "UTF-16BE";
@@ -156,6 +161,12 @@ std::string only_member(const fs::path& archive) {
                    members.empty() ? "the zip archive holds no file" : "the zip archive holds " + list,
                    members.empty() ? "Check that it is the right one."
                                    : "Name one of them: " + (archive / members[0]).string() + ".");
+}
+
+// Commands in remedies name the file.
+std::string with_path(std::string remedy, const fs::path& path) {
+  const std::size_t at = remedy.find("FILE");
+  return at == remedy.npos ? remedy : remedy.replace(at, 4, path.string());
 }
 
 }  // namespace
@@ -211,14 +222,14 @@ OpenBytes open_bytes(const fs::path& path, const std::string& encoding) {
   const auto size = fs::file_size(stored, code);
   result.total = code ? 0 : static_cast<std::int64_t>(size);
   constexpr int kDeepest = 3;
-  constexpr const char* kNames[] = {"", "gzip", "bzip2", "xz", "zip"};
+  constexpr const char* kNames[] = {"", "gzip", "bzip2", "xz", "zstd", "zip"};
   std::unique_ptr<Ahead> ahead;
   try {
     for (int depth = 0;; ++depth) {
       ahead = std::make_unique<Ahead>(std::move(result.source));
       const Packing packing = packing_of(ahead->head());
       if (const auto [problem, remedy] = foreign_kind(ahead->head()); !problem.empty())
-        throw data_error(path.string(), 0, "", problem, remedy);
+        throw data_error(path.string(), 0, "", problem, with_path(remedy, stored));
       if (packing == Packing::kNone || depth == kDeepest) break;
       if (packing == Packing::kZip && !result.packing.empty())
         throw data_error(path.string(), 0, "", "a zip archive inside of a packed file",
@@ -239,8 +250,8 @@ OpenBytes open_bytes(const fs::path& path, const std::string& encoding) {
     return result;
   }
   std::size_t mark = 0;
-  const std::string wide = wide_encoding(ahead->head(), mark);
-  result.encoding = !encoding.empty() && mark == 0 ? encoding : wide.empty() ? "UTF-8" : wide;
+  const std::string marked = marked_encoding(ahead->head(), mark);
+  result.encoding = !encoding.empty() && mark == 0 ? encoding : marked.empty() ? "UTF-8" : marked;
   if (mark > 0) ahead->drop(mark);
   result.source = std::move(ahead);
   if (result.encoding != "UTF-8" && result.encoding != "utf-8" && result.encoding != "utf8")

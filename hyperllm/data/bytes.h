@@ -27,14 +27,14 @@ using ByteSourcePtr = std::unique_ptr<ByteSource>;
 struct OpenBytes {
   ByteSourcePtr source;
   std::int64_t total = 0;  // size as stored
-  std::string packing;     // "gzip", "zip", "bzip2", "xz", "Parquet"; empty: as it is
+  std::string packing;     // "gzip", "zip", "bzip2", "xz", "zstd", "Parquet"; empty: as it is
   std::string encoding;    // as told or by the byte order mark; "UTF-8" where nothing is converted
 };
 
 // Opens a file, or a member of a zip archive called as if the archive were a folder (a.zip/b.csv). Unpacks
-// gzip, bzip2, xz, also twice packed, and an archive with one member; lets DuckDB's command line program or
+// gzip, bzip2, xz, zstd, also twice packed, and an archive with one member; lets DuckDB's command line program or
 // Python's pyarrow turn Parquet into CSV. `encoding` is a name that iconv knows; empty: UTF-8, or UTF-16 where
-// the first bytes say so. Throws kIo; kInvalidArgument: no such encoding; kUnavailable: Parquet and no program
+// the first bytes say so. A byte order mark counts before it, and is dropped. Throws kIo; kInvalidArgument: no such encoding; kUnavailable: Parquet and no program
 // for it; kInvalidData for what is no text (a web page, a Git LFS pointer, a spreadsheet, ...), by its name.
 OpenBytes open_bytes(const std::filesystem::path& path, const std::string& encoding);
 

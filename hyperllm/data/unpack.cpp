@@ -4,6 +4,8 @@
 #include <lzma.h>
 #include <zip.h>
 #include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
@@ -27,7 +29,7 @@ constexpr const char* kAgain = "Download or copy it again.";
   throw BytesProblem{"the " + kind + " file is damaged (" + reason + ")", kAgain};
 }
 
-// What the three stream libraries have in common: pieces in, pieces out.
+// What the four stream libraries have in common: pieces in, pieces out.
 class Unpacker : public ByteSource {
  public:
   explicit Unpacker(ByteSourcePtr packed) : packed_(std::move(packed)), piece_(kPiece, '\0') {}
@@ -165,6 +167,44 @@ class Xz : public Unpacker {
   bool ended_ = false;
 };
 
+class Zstd : public Unpacker {
+ public:
+  explicit Zstd(ByteSourcePtr packed) : Unpacker(std::move(packed)), stream_(ZSTD_createDStream()) {
+    if (!stream_) damaged("zstd", "cannot unpack");
+  }
+  ~Zstd() override { ZSTD_freeDStream(stream_); }
+
+  std::size_t read(char* target, std::size_t bytes) override {
+    ZSTD_outBuffer out{target, bytes, 0};
+    while (out.pos == 0) {
+      // What the library still holds comes without more input.
+      if (!pending_ && !feed()) {
+        if (inside_) truncated("zstd");
+        break;
+      }
+      ZSTD_inBuffer in{at_, left_, 0};
+      const std::size_t code = ZSTD_decompressStream(stream_, &out, &in);
+      at_ += in.pos;
+      left_ -= in.pos;
+      if (ZSTD_isError(code)) fail(code);
+      inside_ = code != 0;
+      pending_ = inside_ && out.pos == out.size;
+    }
+    return out.pos;
+  }
+
+ private:
+  [[noreturn]] static void fail(std::size_t code) {
+    if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
+      throw BytesProblem{"unpacking this zstd file takes more than 128 MB of memory",
+                         "Unpack it with zstd -d --long=31 FILE and give the result."};
+    damaged("zstd", ZSTD_getErrorName(code));
+  }
+  ZSTD_DStream* stream_;
+  bool inside_ = false;   // of a frame
+  bool pending_ = false;  // more may come out without input
+};
+
 using Archive = std::unique_ptr<zip_t, void (*)(zip_t*)>;
 
 Archive open_archive(const fs::path& path) {
@@ -213,6 +253,8 @@ Packing packing_of(std::string_view head) {
   if (head.starts_with("\xFD"
                        "7zXZ\0"sv))
     return Packing::kXz;
+  const bool skippable = head.size() > 4 && (head[0] & 0xF0) == 0x50 && head.substr(1, 3) == "\x2A\x4D\x18"sv;
+  if (head.starts_with("\x28\xB5\x2F\xFD"sv) || skippable) return Packing::kZstd;
   if (head.starts_with("PK\x03\x04"sv) || head.starts_with("PK\x05\x06"sv)) return Packing::kZip;
   return Packing::kNone;
 }
@@ -220,6 +262,7 @@ Packing packing_of(std::string_view head) {
 ByteSourcePtr unpack(Packing packing, ByteSourcePtr packed) {
   if (packing == Packing::kGzip) return std::make_unique<Gzip>(std::move(packed));
   if (packing == Packing::kBzip2) return std::make_unique<Bzip2>(std::move(packed));
+  if (packing == Packing::kZstd) return std::make_unique<Zstd>(std::move(packed));
   return std::make_unique<Xz>(std::move(packed));
 }
 

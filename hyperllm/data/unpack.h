@@ -10,10 +10,10 @@
 
 namespace hyperllm::data {
 
-enum class Packing { kNone, kGzip, kBzip2, kXz, kZip };
+enum class Packing { kNone, kGzip, kBzip2, kXz, kZstd, kZip };
 
 Packing packing_of(std::string_view head);
-ByteSourcePtr unpack(Packing packing, ByteSourcePtr packed);  // gzip, bzip2, xz
+ByteSourcePtr unpack(Packing packing, ByteSourcePtr packed);  // not zip
 
 // Names of the archive's files, without folders, hidden files and what macOS puts beside them; sorted.
 std::vector<std::string> zip_members(const std::filesystem::path& archive);

@@ -12,6 +12,7 @@
 #include "hyperllm/data/utf8.h"
 #include "hyperllm/importers/csv.h"
 #include "hyperllm/importers/importer.h"
+#include "hyperllm/importers/json_object.h"
 #include "hyperllm/importers/jsonl.h"
 
 namespace hyperllm::importers {
@@ -32,12 +33,21 @@ constexpr const char* kReviewRemedy =
     "timestamp "
     "(2023); if the file is something else, give its format.";
 
-std::string first_line(const fs::path& path) {
-  LineReader lines(path);
+// The first line of a table; empty for JSON, which may be one line as a whole.
+std::string first_row(const fs::path& path, const std::string& encoding) {
+  if (looks_like_json(path, encoding)) return "";
+  LineReader lines(path, encoding);
   std::string_view line;
   while (lines.next(line))
     if (!data::trimmed(line).empty()) return std::string(line);
   return "";
+}
+
+// The first object of a file of JSON; no object for any other.
+json first_object(const fs::path& path, const std::string& encoding) {
+  if (!looks_like_json(path, encoding)) return {};
+  ObjectReader objects(path, encoding);
+  return objects.next() ? std::move(objects.object().value) : json();
 }
 
 bool is_product(std::string_view text) {
@@ -49,30 +59,25 @@ bool is_product(std::string_view text) {
 class ReviewReader {
  public:
   ReviewReader(const fs::path& path, const CsvColumns& columns, const Context& context, RawInteractions& raw)
-      : lines_(path, columns.encoding),
-        meter_(context, lines_),
+      : objects_(path, columns.encoding),
+        meter_(context, objects_.lines()),
         raw_(raw),
         report_(raw.begin_file(path)),
         bad_(columns.bad_rows, report_) {
     report_.format = "amazon";
-    report_.packing = lines_.packing();
-    report_.encoding = lines_.encoding();
+    report_.opened(objects_.lines());
   }
 
   void read() {
-    std::string_view line;
-    while (lines_.next(line)) {
+    while (objects_.next()) {
       meter_.row();
-      if (data::trimmed(line).empty()) continue;
-      ++report_.rows;
-      bad_.row([&] { read_line(line); });
+      bad_.row([&] { read_object(objects_.object()); });
     }
     bad_.check();
   }
 
  private:
-  void read_line(std::string_view line) {
-    const LineObject parsed = parse_object(line);
+  void read_object(const TextObject& parsed) {
     if (!parsed.problem.empty()) throw fail("", parsed.problem);
     const json& review = parsed.value;
     const Fields& names = review.contains(kNewFields.item) ? kNewFields : kOldFields;
@@ -81,7 +86,7 @@ class ReviewReader {
     if (!std::isfinite(rating)) throw fail(names.rating, "the value does not fit a 32-bit float");
     const double time = number(review, names.timestamp);
     const double seconds = &names == &kNewFields ? time / 1000 : time;
-    raw_.add(user, item, rating, seconds, lines_.line_number());
+    raw_.add(user, item, rating, seconds, objects_.line());
     report_fields(review, names);
     report_.ratings.add(rating);
     report_.times.add(seconds);
@@ -96,7 +101,7 @@ class ReviewReader {
         report_.unused.push_back(key);
   }
   Error fail(std::string_view field, const std::string& problem) const {
-    return data_error(lines_.path().string(), lines_.line_number(), field, problem, kReviewRemedy);
+    return data_error(objects_.lines().path().string(), objects_.line(), field, problem, kReviewRemedy);
   }
   std::string id(const json& review, const char* name) const {
     const auto found = review.find(name);
@@ -115,7 +120,7 @@ class ReviewReader {
     return found->get<double>();
   }
 
-  LineReader lines_;
+  ObjectReader objects_;
   ReadMeter meter_;
   RawInteractions& raw_;
   FileReport& report_;
@@ -164,13 +169,11 @@ void read_ratings(const fs::path& path, Edition edition, const CsvColumns& told,
 
 }  // namespace
 
-bool looks_like_amazon(const fs::path& path) {
-  const std::string line = first_line(path);
-  if (line.starts_with('{')) {
-    const json review = parse_json(line);
-    return review.is_object() && ((review.contains(kOldFields.user) && review.contains(kOldFields.item)) ||
-                                  (review.contains(kNewFields.user) && review.contains(kNewFields.item)));
-  }
+bool looks_like_amazon(const fs::path& path, const std::string& encoding) {
+  if (const json review = first_object(path, encoding); review.is_object())
+    return (review.contains(kOldFields.user) && review.contains(kOldFields.item)) ||
+           (review.contains(kNewFields.user) && review.contains(kNewFields.item));
+  const std::string line = first_row(path, encoding);
   if (line.starts_with("user_id,parent_asin,")) return true;
   const std::size_t comma = line.find(','), second = comma == line.npos ? comma : line.find(',', comma + 1);
   if (second == line.npos) return false;
@@ -179,10 +182,11 @@ bool looks_like_amazon(const fs::path& path) {
 
 void read_amazon(const fs::path& path, Edition edition, const CsvColumns& columns, const Context& context,
                  RawInteractions& raw) {
-  const std::string line = first_line(path);
-  if (line.empty()) throw data_error(path.string(), 0, "", "the file is empty", kReviewRemedy);
-  if (!line.starts_with('{'))
+  if (!looks_like_json(path, columns.encoding)) {
+    const std::string line = first_row(path, columns.encoding);
+    if (line.empty()) throw data_error(path.string(), 0, "", "the file is empty", kReviewRemedy);
     return read_ratings(path, edition, columns, line.starts_with("user_id,"), context, raw);
+  }
   const bool told =
       !(columns.user + columns.item + columns.rating + columns.timestamp + columns.label + columns.split)
            .empty();
@@ -198,8 +202,8 @@ void read_amazon(const fs::path& path, Edition edition, const Context& context, 
 Importer amazon_importer() {
   Importer importer{"amazon", column_options(), nullptr, nullptr, nullptr};
   importer.options.push_back("edition");
-  importer.recognise = [](const fs::path& path, const std::string&) {
-    return !data::is_folder(path) && looks_like_amazon(path);
+  importer.recognise = [](const fs::path& path, const std::string& encoding) {
+    return !data::is_folder(path) && looks_like_amazon(path, encoding);
   };
   importer.read = [](const ImportOptions& options, const Context& context, Source& source) {
     const Edition edition = options.edition == "2014"   ? Edition::k2014
@@ -212,9 +216,10 @@ Importer amazon_importer() {
   };
   importer.read_items = [](const fs::path& path, const ImportOptions& options, const Context& context,
                            ItemCollector& items, bool own) {
-    const std::string line = first_line(path);
-    const bool told = !options.item_column.empty() && line.find(options.item_column) != line.npos;
-    if (!own || !line.starts_with('{') || told) return false;
+    if (!own) return false;
+    const json object = first_object(path, options.encoding);
+    if (!object.is_object() || (!options.item_column.empty() && object.contains(options.item_column)))
+      return false;
     read_amazon_items(path, context, items, options.encoding);
     return true;
   };

@@ -11,7 +11,7 @@ namespace hyperllm::importers {
 
 enum class Edition { kAuto, k2014, k2018, k2023 };
 
-// Reads reviews (JSON lines) or ratings (CSV), plain or gzip, told apart by content.
+// Reads reviews (JSON by line or as a list) or ratings (CSV), plain or gzip, told apart by content.
 //   edition   reviews                                      ratings
 //   2014      reviewerID, asin, overall, unixReviewTime    user,item,rating,timestamp, no header
 //   2018      as 2014                                      item,user,rating,timestamp, no header
@@ -24,13 +24,13 @@ void read_amazon(const std::filesystem::path& path, Edition edition, const CsvCo
 void read_amazon(const std::filesystem::path& path, Edition edition, const Context& context,
                  RawInteractions& raw);
 
-// Reads texts of wanted items from metadata: JSON lines, in 2014 Python literals. Title, brand (2023: store),
+// Reads texts of wanted items from metadata: JSON by line or as a list, in 2014 Python literals. Title, brand (2023: store),
 // categories (a flat list is one path; without any, the main category), description; "features", "price" and
 // "details" become other fields. Texts are cleaned of HTML. Throws kIo; kInvalidData.
 void read_amazon_items(const std::filesystem::path& path, const Context& context, ItemCollector& items,
                        const std::string& encoding = "");
 
-// Whether the file looks like one of Amazon's reviews or ratings files, by its first line.
-bool looks_like_amazon(const std::filesystem::path& path);
+// Whether the file looks like one of Amazon's reviews or ratings files, by its first row.
+bool looks_like_amazon(const std::filesystem::path& path, const std::string& encoding = "");
 
 }  // namespace hyperllm::importers

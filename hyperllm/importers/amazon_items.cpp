@@ -6,7 +6,7 @@
 #include "hyperllm/data/numbers.h"
 #include "hyperllm/importers/amazon.h"
 #include "hyperllm/importers/clean.h"
-#include "hyperllm/importers/jsonl.h"
+#include "hyperllm/importers/json_object.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -65,28 +65,30 @@ ItemText item_of(const json& object, std::string id) {
 
 void read_amazon_items(const std::filesystem::path& path, const Context& context, ItemCollector& items,
                        const std::string& encoding) {
-  LineReader lines(path, encoding);
-  ReadMeter meter(context, lines);
-  std::string_view line;
-  while (lines.next(line)) {
-    meter.row();
-    if (data::trimmed(line).empty()) continue;
-    const LineObject parsed = parse_object(line);
-    if (!parsed.problem.empty())
-      throw data_error(path.string(), lines.line_number(), "",
-                       json_problem(line, "neither a JSON object nor a Python dictionary"),
+  ObjectReader objects(path, encoding);
+  FileReport& report = items.begin_file(path, "amazon");
+  report.opened(objects.lines());
+  ReadMeter meter(context, objects.lines());
+  const auto row = [&] {
+    const TextObject& object = objects.object();
+    if (!object.problem.empty())
+      throw data_error(path.string(), objects.line(), "",
+                       json_problem(objects.text(), "neither a JSON object nor a Python dictionary"),
                        "Check that this is the metadata file, with one item a line.");
-    const json* const object = &parsed.value;
-    const char* const key = object->contains("parent_asin") ? "parent_asin" : "asin";
-    std::string id = object->contains(key) ? data::json_text(object->at(key)) : "";
+    const char* const key = object.value.contains("parent_asin") ? "parent_asin" : "asin";
+    std::string id = object.value.contains(key) ? data::json_text(object.value.at(key)) : "";
     if (id.empty())
       throw data_error(
-          path.string(), lines.line_number(), key, "it is missing or empty",
+          path.string(), objects.line(), key, "it is missing or empty",
           "Metadata has asin (2014, 2018) or parent_asin (2023); check that this is the metadata file.");
-    if (items.wants(id)) {
-      items.replaced(parsed.replaced, lines.line_number());
-      items.put(item_of(*object, std::move(id)));
-    };
+    if (report.used.empty()) report.used = {{"id", key}};
+    if (!items.wants(id)) return;
+    items.replaced(object.replaced, objects.line());
+    items.put(item_of(object.value, std::move(id)));
+  };
+  while (objects.next()) {
+    items.row(row);
+    meter.row();
   }
 }
 

@@ -1,107 +1,18 @@
 #include "hyperllm/importers/columns.h"
 
 #include <algorithm>
-#include <cctype>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/numbers.h"
+#include "hyperllm/importers/roles.h"
 #include "hyperllm/importers/sample.h"
 
 namespace hyperllm::importers {
 namespace {
-
-using Names = std::vector<std::string_view>;
-
-// One of the columns: how options call it, and under which names it is recognised, best first.
-struct Role {
-  const char* option;
-  Names names;
-  bool is_id;  // a name of its own that ends in "id" will do
-  Names ends;  // else a name that ends in one of these, if there is one only
-};
-
-const Role kUser{
-    "user_column",
-    {"userid",      "user",      "uid",        "reviewerid", "customerid", "memberid", "accountid",
-     "visitorid",   "sessionid", "username",   "userno",     "usernumber", "clientid", "buyerid",
-     "playerid",    "viewerid",  "listenerid", "readerid",   "profileid",  "personid", "reviewername",
-     "profilename", "customer",  "session",    "steamid"},
-    false,
-    {}};
-const Role kItem{"item_column",
-                 {"itemid",    "item",    "iid",     "parentasin", "asin",       "movieid",    "productid",
-                  "articleid", "bookid",  "trackid", "sku",        "artistid",   "businessid", "songid",
-                  "gameid",    "animeid", "isbn",    "venueid",    "locationid", "poiid",      "newsid",
-                  "recipeid",  "videoid", "gmapid",  "appid",      "placeid",    "musicid",    "jokeid"},
-                 true,
-                 {}};
-const Role kRating{"rating_column",
-                   {"rating", "ratings", "overall", "score", "stars", "value", "plays", "playcount",
-                    "listencount", "playcounts", "listens", "count", "weight", "bookrating"},
-                   false,
-                   {"rating", "score", "count", "plays"}};
-const Role kTimestamp{
-    "timestamp_column",
-    {"timestamp", "time", "ts", "unixreviewtime", "datetime", "date", "createdat", "dateadded", "reviewtime",
-     "reviewdate", "eventtime", "timestampms", "utctime", "localtime"},
-    false,
-    {"timestamp", "datetime", "date", "time"}};
-const Role kLabel{"label_column", {"label"}, false, {}};
-const Role kSplit{"split_column", {"split", "subset", "partition"}, false, {}};
-
-int position(const Names& header, std::string_view key) {
-  const auto found =
-      std::find_if(header.begin(), header.end(), [&](std::string_view f) { return column_key(f) == key; });
-  return found == header.end() ? -1 : static_cast<int>(found - header.begin());
-}
-
-// "artist_id", "artistID", "Artist ID", but not "David".
-bool names_an_id(std::string_view name) {
-  name = data::trimmed(name);
-  if (name.size() < 4) return false;
-  const std::string_view end = name.substr(name.size() - 2);
-  const char before = name[name.size() - 3];
-  if (end != "id" && end != "ID" && end != "Id") return false;
-  return !std::isalnum(static_cast<unsigned char>(before)) ||
-         (std::islower(static_cast<unsigned char>(before)) && end != "id");
-}
-
-// The only column for which `wanted` holds; -1 if there is none or more than one.
-template <typename Wanted>
-int only(const Names& header, const Wanted& wanted) {
-  int found = -1;
-  for (std::size_t i = 0; i < header.size(); ++i) {
-    if (!wanted(header[i])) continue;
-    if (found >= 0) return -1;
-    found = static_cast<int>(i);
-  }
-  return found;
-}
-
-bool names(const Role& role, std::string_view key) {
-  return std::find(role.names.begin(), role.names.end(), key) != role.names.end();
-}
-
-int recognised(const Names& header, const Role& role) {
-  for (const std::string_view name : role.names)
-    if (const int at = position(header, name); at >= 0) return at;
-  if (role.is_id) {
-    const int at = only(header, [](std::string_view name) {
-      const std::string key = column_key(name);
-      return names_an_id(name) && !names(kUser, key) && key != "reviewid" && key != "ratingid" &&
-             key != "rowid" && key != "orderid" && key != "transactionid" && key != "categoryid";
-    });
-    return at >= 0 ? at : position(header, "id");
-  }
-  for (const std::string_view end : role.ends)
-    if (const int at = only(header, [&](std::string_view name) { return column_key(name).ends_with(end); });
-        at >= 0)
-      return at;
-  return -1;
-}
 
 std::string joined(const std::vector<std::string>& fields) {
   std::string result;
@@ -118,7 +29,12 @@ class Finder {
       : probe_(probe), wanted_(wanted), first_(probe.rows.front()), header_(views(first_)) {}
 
   Layout find() {
+    if (!probe_.header_known) check_first_line();
     found_.header = is_header();
+    if (found_.header && has_row_names()) {
+      first_.insert(first_.begin(), "");
+      header_ = views(first_);
+    }
     found_.count = first_.size();
     samples_ = sample(probe_.rows, found_.header ? 1 : 0, first_.size());
     for (std::size_t i = 0; i < first_.size(); ++i)
@@ -147,20 +63,56 @@ class Finder {
       if (!name->empty() && !data::to_integer(*name) &&
           std::find(header_.begin(), header_.end(), *name) != header_.end())
         return true;
+    std::size_t known = 0;
     for (const Role* role : {&kUser, &kItem, &kRating, &kTimestamp})
-      for (const std::string_view field : header_)
-        if (names(*role, column_key(field)) || column_key(field) == "id") return true;
+      known += std::any_of(header_.begin(), header_.end(), [&](std::string_view field) {
+        return names(*role, column_key(field)) || column_key(field) == "id";
+      });
     const bool values = std::any_of(header_.begin(), header_.end(), [](std::string_view field) {
       return data::to_number(field) || data::to_timestamp(field) || data::is_ambiguous_date(field) ||
              data::order_of(field) != data::TimeFormat::Order::kUnknown;
     });
+    if (known > 0 && (known > 1 || !values)) return true;  // a movie may be called Book
     if (values) return false;
+    if (first_.size() == 1 && first_[0].find_first_of(",;\t") != std::string::npos)
+      throw error("", "the whole line stands in quotes: " + joined(first_),
+                  "Take them off: sed 's/^\"//; s/\"$//' " + probe_.path.string() + " > plain.csv.");
+    if (first_.size() == 1)
+      throw error("", "the first line is one field, with no separator that is known: " + joined(first_),
+                  "Give the separator, for example separator = ~ (or space, tab).");
     if (std::any_of(header_.begin(), header_.end(), names_an_id)) return true;
     const bool numbers = wanted_.user.size() + wanted_.item.size() > 0;
     throw error(
         "", "cannot tell whether the first line is a header: " + joined(first_),
         numbers ? "Say header = yes or header = no."
                 : "Say header = yes and name the columns with user_column and item_column, or header = no.");
+  }
+
+  // A title above the table, or a header with marks of its own between its words.
+  void check_first_line() const {
+    constexpr std::size_t kFewest = 3;
+    if (probe_.rows.size() < kFewest) return;
+    const std::size_t fields = probe_.rows[1].size();
+    const bool alike = std::all_of(probe_.rows.begin() + 1, probe_.rows.end(),
+                                   [&](const auto& row) { return row.size() == fields; });
+    const std::size_t difference = fields > first_.size() ? fields - first_.size() : first_.size() - fields;
+    if (!alike || difference < 2) return;
+    throw error("",
+                "the first line has " + std::to_string(first_.size()) + " fields and the rows have " +
+                    std::to_string(fields) + ": " + joined(first_),
+                "It is a title, or a header with other marks between its words than the rows have. Delete "
+                "it: sed 1d " +
+                    probe_.path.string() +
+                    " > rows.csv; name columns by their numbers if no header is left.");
+  }
+
+  // R writes the numbers of the rows without a name for their column.
+  bool has_row_names() const {
+    if (probe_.rows.size() < 2) return false;
+    for (std::size_t r = 1; r < probe_.rows.size(); ++r)
+      if (probe_.rows[r].size() != first_.size() + 1 || data::trimmed(probe_.rows[r][0]) != std::to_string(r))
+        return false;
+    return true;
   }
 
   // The column that the option names, by header or by number.
@@ -192,7 +144,8 @@ class Finder {
       throw error("",
                   std::string("no column for the ") + (&role == &kUser ? "user" : "item") +
                       "; the first line is: " + joined(first_),
-                  std::string("Name it with ") + role.option + ", or check the separator.");
+                  std::string("Name it with ") + role.option +
+                      (probe_.header_known ? "." : ", or check the separator."));
     return at;
   }
 
@@ -216,9 +169,13 @@ class Finder {
         !at(found_.rating).all(at(found_.rating).numbers))
       found_.rating = -1;
     if (wanted_.label.empty() && found_.label >= 0 &&
-        (!at(found_.label).all(at(found_.label).numbers) || at(found_.label).least < 0 ||
-         at(found_.label).most > 1))
+        (!at(found_.label).all(at(found_.label).numbers + at(found_.label).truths) ||
+         at(found_.label).least < 0 || at(found_.label).most > 1))
       found_.label = -1;
+    if (wanted_.item.empty() && column_key(found_.name(found_.item)) == "id" && at(found_.item).counts())
+      contradicted(found_.item, "the numbers of the rows");
+    if (wanted_.rating.empty() && found_.rating >= 0 && at(found_.rating).all(at(found_.rating).epochs))
+      contradicted(found_.rating, "times where the rating should be");
     if (wanted_.split.empty() && found_.split >= 0 && !at(found_.split).distinct.empty() &&
         !std::all_of(at(found_.split).distinct.begin(), at(found_.split).distinct.end(),
                      [](const std::string& word) { return part_of(word).has_value(); }))
@@ -266,18 +223,52 @@ class Finder {
       contradicted(found_.item, "times where the item should be");
     if (wanted_.item.empty() && is_all_times(found_.item))
       contradicted(found_.item, "times where the item should be");
+    if (wanted_.user.empty() && at(found_.user).counts())
+      contradicted(found_.user, "the numbers of the rows where the user should be");
+    if (wanted_.user.empty() && is_matrix())
+      throw error(
+          "", "all " + std::to_string(samples_.size()) + " columns hold a few numbers: a matrix, most likely",
+          "Write one line for each rating: user, item, rating; or name the columns with user_column and "
+          "item_column.");
     if (wanted_.user.empty() && looks_like_ratings(found_.user))
       contradicted(found_.user, "a few numbers, like ratings, where the user should be");
     if (found_.rating >= 0 && wanted_.rating.empty()) {
       if (at(found_.rating).is_time()) contradicted(found_.rating, "times where the rating should be");
       if (at(found_.rating).filled() > 0 && at(found_.rating).numbers == 0)
         contradicted(found_.rating, "words where the rating should be");
+      if (depends_on_item(found_.rating))
+        contradicted(found_.rating, "one number for each item, like a category, where the rating should be");
     }
     if (found_.timestamp >= 0 && wanted_.timestamp.empty() && at(found_.timestamp).filled() > 0 &&
         at(found_.timestamp).numbers + at(found_.timestamp).dates == 0)
       contradicted(found_.timestamp, "words where the time should be");
+    if (found_.timestamp >= 0 && wanted_.timestamp.empty() && !at(found_.timestamp).is_time())
+      for (int c = found_.timestamp + 1; c < static_cast<int>(samples_.size()); ++c)
+        if (at(c).is_time())
+          contradicted(found_.timestamp, "no times, as column " + std::to_string(c + 1) + " does");
   }
 
+  // Many numbers, and whenever an item is there again, so is its number.
+  bool depends_on_item(int column) const {
+    if (at(column).is_scale() || at(column).distinct.size() < ColumnSample::kEnough) return false;
+    std::map<std::string_view, std::string_view> number;
+    std::size_t again = 0;
+    for (const auto& row : probe_.rows) {
+      if (row.size() != found_.count) continue;
+      const auto [seen, first] =
+          number.emplace(row[static_cast<std::size_t>(found_.item)], row[static_cast<std::size_t>(column)]);
+      if (!first && seen->second != row[static_cast<std::size_t>(column)]) return false;
+      again += !first;
+    }
+    return again >= ColumnSample::kEnough;
+  }
+  bool is_matrix() const {
+    constexpr std::size_t kWide = 8;
+    return samples_.size() >= kWide &&
+           std::all_of(samples_.begin(), samples_.end(), [](const ColumnSample& s) {
+             return s.all(s.numbers) && s.least >= -1 && s.most <= 100;
+           });
+  }
   bool is_all_times(int column) const {
     return at(column).all(at(column).epochs) && at(column).rows > 3 && at(column).distinct.size() > 3 &&
            (found_.timestamp < 0 || !at(found_.timestamp).is_time());
@@ -298,15 +289,18 @@ class Finder {
       if (rating < 0 && c != time && at(c).is_scale() &&
           (at(c).whole < at(c).numbers || at(c).distinct.size() > 2))
         rating = c;
-    for (const bool decimals : {false, true})
+    // Texts and whole numbers first, then what may be the numbers of rows, decimals last.
+    for (const int pass : {0, 1, 2})
       for (int c = 0; c < static_cast<int>(samples_.size()); ++c) {
         if (c == time || c == rating || c == user || c == item || at(c).distinct.size() < 2) continue;
-        if (!decimals && at(c).whole < at(c).numbers) continue;
+        if (pass < 2 && at(c).whole < at(c).numbers) continue;
+        if (pass < 1 && at(c).counts()) continue;
         if (user < 0)
           user = c;
         else if (item < 0)
           item = c;
       }
+    if (item >= 0 && item < user) std::swap(user, item);
     if (user < 0) user = 0;
     if (item < 0) return "";
     const auto text = [](int column) {
@@ -318,8 +312,9 @@ class Finder {
 
   [[noreturn]] void contradicted(int column, const std::string& what) const {
     throw error("",
-                "there is no header, and column " + std::to_string(column + 1) + " holds " + what + ": " +
-                    joined(first_),
+                (found_.header ? "column '" + found_.name(column) + "'"
+                               : "there is no header, and column " + std::to_string(column + 1)) +
+                    " holds " + what + ": " + joined(first_),
                 options().empty()
                     ? "None looks like an item; check the separator, or name the columns with user_column "
                       "and item_column."
@@ -329,6 +324,10 @@ class Finder {
   void find_forms() {
     found_.comma = wanted_.decimal == "comma" ||
                    (wanted_.decimal == "auto" && found_.rating >= 0 && at(found_.rating).decimal_commas > 0);
+    found_.numbered_user = at(found_.user).is_numbered();
+    found_.numbered_item = at(found_.item).is_numbered();
+    found_.floats = (found_.numbered_user && at(found_.user).floats > 0) ||
+                    (found_.numbered_item && at(found_.item).floats > 0);
     found_.times.pattern = wanted_.timestamp_format;
     if (found_.timestamp < 0 || !wanted_.timestamp_format.empty()) return;
     const ColumnSample& times = at(found_.timestamp);
@@ -351,21 +350,13 @@ class Finder {
 
   const Probe& probe_;
   const CsvColumns& wanted_;
-  const std::vector<std::string>& first_;
+  std::vector<std::string> first_;
   Names header_;
   Layout found_;
   std::vector<ColumnSample> samples_;
 };
 
 }  // namespace
-
-std::string column_key(std::string_view name) {
-  std::string key;
-  for (const char letter : name)
-    if (std::isalnum(static_cast<unsigned char>(letter)))
-      key += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return key;
-}
 
 std::optional<Part> part_of(std::string_view word) {
   const std::string key = column_key(word);
@@ -378,12 +369,6 @@ std::optional<Part> part_of(std::string_view word) {
   return std::nullopt;
 }
 
-int recognise_column(const std::vector<std::string_view>& names, std::string_view option) {
-  for (const Role* role : {&kUser, &kItem, &kRating, &kTimestamp})
-    if (role->option == option) return recognised(names, *role);
-  return -1;
-}
-
 Layout find_layout(const Probe& probe, const CsvColumns& wanted) { return Finder(probe, wanted).find(); }
 
 std::size_t find_item_id(const Probe& probe, const std::string& wanted) {
@@ -392,7 +377,8 @@ std::size_t find_item_id(const Probe& probe, const std::string& wanted) {
                          ? header.end()
                          : std::find(header.begin(), header.end(), wanted);
   if (found != header.end()) return static_cast<std::size_t>(found - header.begin());
-  if (const int at = recognised(views(header), kItem); at >= 0) return static_cast<std::size_t>(at);
+  if (const int at = recognised(views(header), kItem, Table::kItems); at >= 0)
+    return static_cast<std::size_t>(at);
   throw data_error(probe.path.string(), probe.line, "",
                    "no column for the item; the first line is: " + joined(header),
                    "Name it with item_column, or check the separator.");
@@ -403,7 +389,7 @@ std::string json_id_field(const nlohmann::json& object, const std::string& wante
   if (object.contains("id")) return "id";
   std::vector<std::string> keys;
   for (const auto& [key, value] : object.items()) keys.push_back(key);
-  const int at = recognised(views(keys), kItem);
+  const int at = recognised(views(keys), kItem, Table::kItems);
   return at < 0 ? "id" : keys[static_cast<std::size_t>(at)];
 }
 

@@ -29,6 +29,9 @@ struct Layout {
   std::vector<std::string> names;  // of all columns: the header's, else "column 1", ...
   data::TimeFormat times;
   bool comma = false;  // decimal
+  // All ids are whole numbers in the first rows: 17.0 is 17, and NaN is a missing id.
+  bool numbered_user = false, numbered_item = false;
+  bool floats = false;  // some of these are written 17.0
   const std::string& name(int column) const { return names[static_cast<std::size_t>(column)]; }
 };
 

@@ -8,8 +8,7 @@
 #include "hyperllm/importers/columns.h"
 #include "hyperllm/importers/importer.h"
 #include "hyperllm/importers/item_fields.h"
-#include "hyperllm/importers/jsonl.h"
-#include "hyperllm/importers/records.h"
+#include "hyperllm/importers/table_records.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -26,19 +25,6 @@ bool drop_types(std::vector<std::string>& names) {
     for (std::string& name : names) name.resize(name.find(':'));
   return typed;
 }
-
-class TableRecords : public Records {
- public:
-  TableRecords(const fs::path& path, const TableFormat& format) : table_(path, format) {}
-  bool next() override { return table_.next(); }
-  const std::vector<std::string_view>& fields() const override { return table_.fields(); }
-  bool quoted(std::size_t column) const override { return table_.quoted(column); }
-  std::int64_t line() const override { return table_.line(); }
-  const LineReader& lines() const override { return table_.lines(); }
-
- private:
-  TableReader table_;
-};
 
 Probe probe_table(const fs::path& path, const TableFormat& format, const CsvColumns& columns) {
   Probe probe;
@@ -74,37 +60,38 @@ void read_ratings_csv(const fs::path& path, const CsvColumns& columns, const Con
   report_layout(at, probe, columns, report);
   report.separator = format.separator;
   TableRecords records(path, format);
-  report.packing = records.lines().packing();
-  report.encoding = records.lines().encoding();
+  report.opened(records.lines());
   if (at.header) records.next();
   read_records(records, at, columns, context, raw, report);
 }
 
 void read_items_csv(const fs::path& path, const CsvColumns& columns, const Context& context,
                     ItemCollector& items) {
-  CsvColumns told = columns;
-  const TableFormat format = table_format(path, told);
-  TableReader table(path, format);
-  if (!table.next())
+  const TableFormat format = table_format(path, columns);
+  TableRecords records(path, format);
+  const TableReader& table = records.table();
+  if (!records.next())
     throw data_error(path.string(), 0, "", "the file is empty", "Give a table with a header.");
   Probe probe{path, {{}}, true, true, table.line()};
   std::vector<std::string>& header = probe.rows[0];
   for (const std::string_view field : table.fields()) header.emplace_back(data::trimmed(field));
   drop_types(header);
   const auto id = find_item_id(probe, columns.item);
-  ReadMeter meter(context, table.lines());
-  while (table.next()) {
-    meter.row();
+  FileReport& report = items.begin_file(path, "csv");
+  report.opened(records.lines());
+  report.separator = format.separator;
+  report.used = {{"id", header[id]}};
+  read_item_rows(records, context, items, [&] {
     table.expect_fields(header.size());
     ItemText item;
     item.id = table.id(id, header[id]);
-    if (!items.wants(item.id)) continue;
+    if (!items.wants(item.id)) return;
     for (std::size_t i = 0; i < header.size(); ++i)
       if (i != id)
         set_item_field(item, header[i], items.text(data::trimmed(table.fields()[i]), table.line()),
                        columns.list_separator);
     items.put(std::move(item));
-  }
+  });
 }
 
 Importer csv_importer() {
@@ -120,17 +107,11 @@ Importer csv_importer() {
               ? first_existing(path, {"ratings.csv", "ratings.csv.gz"})
               : path;
       read_ratings_csv(file, options.columns(), context, source.raw);
-      if (source.items.empty())
-        source.items = first_existing(folder, {"items.jsonl", "items.jsonl.gz", "items.csv"});
+      if (source.items.empty()) source.items = items_beside(folder);
     });
   };
   importer.read_items = [](const fs::path& path, const ImportOptions& options, const Context& context,
                            ItemCollector& items, bool) {
-    if (path.filename().string().find(".jsonl") != std::string::npos ||
-        looks_like_json(path, options.encoding)) {
-      read_items_jsonl(path, options.columns(), context, items);
-      return true;
-    }
     read_items_csv(path, options.columns(), context, items);
     return true;
   };

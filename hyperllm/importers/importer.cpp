@@ -7,9 +7,9 @@
 namespace hyperllm::importers {
 
 std::span<const Importer> importers() {
-  static const std::vector<Importer> all = {released_importer(),  recbole_importer(), rdata_importer(),
-                                            movielens_importer(), netflix_importer(), lightgcn_importer(),
-                                            amazon_importer(),    jsonl_importer(),   csv_importer()};
+  static const std::vector<Importer> all = {released_importer(),  recbole_importer(),  rdata_importer(),
+                                            movielens_importer(), amazon_importer(),   jsonl_importer(),
+                                            netflix_importer(),   lightgcn_importer(), csv_importer()};
   return all;
 }
 

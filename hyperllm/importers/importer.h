@@ -64,6 +64,9 @@ std::vector<Part> part_of_inputs(const ImportOptions& options);
 // Files train.*, test.* and perhaps valid.* of a folder; empty if it has none.
 std::vector<std::filesystem::path> split_files(const std::filesystem::path& folder);
 
+// A file of item texts that goes by its name; empty if there is none.
+std::filesystem::path items_beside(const std::filesystem::path& folder);
+
 // The only input. Throws kInvalidArgument.
 std::filesystem::path only_input(const ImportOptions& options);
 std::filesystem::path first_existing(const std::filesystem::path& folder,

@@ -1,7 +1,6 @@
 #include "hyperllm/importers/item_fields.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "hyperllm/data/numbers.h"
 #include "hyperllm/importers/columns.h"
 #include "hyperllm/importers/python_literal.h"
+#include "hyperllm/importers/sample.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -17,11 +17,7 @@ namespace {
 using data::trimmed;
 using Paths = std::vector<std::vector<std::string>>;
 
-bool is_missing(std::string_view word) {
-  constexpr std::array<std::string_view, 9> kWords = {
-      "(no genres listed)", "nan", "NaN", "None", "null", "NULL", "N/A", "\\N", "NA"};
-  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
-}
+bool is_missing(std::string_view word) { return word == "(no genres listed)" || is_missing_word(word); }
 
 std::vector<std::string> split(std::string_view whole, std::string_view by) {
   std::vector<std::string> parts;

@@ -1,9 +1,14 @@
-#include <cctype>
-#include <nlohmann/json.hpp>
+#include "hyperllm/importers/json_object.h"
 
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "hyperllm/base/error.h"
 #include "hyperllm/base/json.h"
+#include "hyperllm/data/json_scan.h"
+#include "hyperllm/data/numbers.h"
 #include "hyperllm/data/utf8.h"
-#include "hyperllm/importers/jsonl.h"
 #include "hyperllm/importers/python_literal.h"
 
 namespace hyperllm::importers {
@@ -57,12 +62,6 @@ std::string mended(std::string_view text, std::int64_t& replaced) {
 
 // What nlohmann says, without its own numbers: "at byte 17: invalid literal".
 std::string reason_of(std::string_view line) {
-  const std::size_t first = line.find_first_not_of(" \t");
-  const std::string_view start = first == line.npos ? line : line.substr(first);
-  if (start == "{" || start == "[" || start.starts_with("[{") || start.starts_with("[ {"))
-    return "not a JSON object but the start of one document over many lines, which jq -c '.[]' FILE > "
-           "FILE.jsonl (or "
-           "jq -c . for objects) makes lines of";
   if (nests_too_deep(line)) return json_problem(line);
   if (!data::is_utf8(line)) return "not a JSON object: it is not UTF-8; give the file's encoding";
   try {
@@ -79,10 +78,67 @@ std::string reason_of(std::string_view line) {
   }
 }
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
+std::string_view without_blanks(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text;
+}
+
+bool is_closed(std::string_view text) {
+  data::JsonScan scan;
+  for (const char letter : text) scan.take(letter);
+  return !scan.open();
+}
+
+// An object by line, as against a list, or objects over many lines. A line that is cut off is still a line
+// where the next begins an object.
+bool holds_lines(std::string_view start, bool whole) {
+  start = without_blanks(start);
+  if (start.starts_with('[')) return false;
+  const std::size_t end = start.find('\n');
+  if (end == start.npos) return whole;
+  return is_closed(start.substr(0, end)) || without_blanks(start.substr(end)).starts_with('{');
+}
+
 }  // namespace
 
-LineObject parse_object(std::string_view line) {
-  LineObject result;
+bool begins_like_json(std::string_view start) {
+  start = without_blanks(start);
+  if (start.starts_with('{')) return true;
+  if (!start.starts_with('[')) return false;
+  start = without_blanks(start.substr(1));
+  return start.empty() || std::string_view("{[]").find(start[0]) != std::string_view::npos;
+}
+
+bool looks_like_json(const std::filesystem::path& path, const std::string& encoding) {
+  constexpr std::size_t kStart = 1 << 12;
+  return begins_like_json(data::LineReader(path, encoding).ahead(kStart));
+}
+
+ObjectReader::ObjectReader(const std::filesystem::path& path, const std::string& encoding)
+    : lines_(path, encoding) {
+  constexpr std::size_t kStart = 1 << 16;
+  const std::string_view start = lines_.ahead(kStart);
+  by_lines_ = holds_lines(start, start.size() < kStart);
+}
+
+bool ObjectReader::next() {
+  if (by_lines_) {
+    do {
+      if (!lines_.next(text_)) return false;
+      text_ = data::trimmed(text_);
+    } while (text_.empty());
+    if (text_.ends_with("},")) text_.remove_suffix(1);
+  } else if (!lines_.next_value(text_)) {
+    return false;
+  }
+  object_ = parse_object(text_);
+  return true;
+}
+
+TextObject parse_object(std::string_view line) {
+  TextObject result;
   result.value = parse_json(line);
   if (result.value.is_object()) return result;
   if (nests_too_deep(line)) {

@@ -12,6 +12,7 @@
 #include "hyperllm/importers/columns.h"
 #include "hyperllm/importers/importer.h"
 #include "hyperllm/importers/item_fields.h"
+#include "hyperllm/importers/json_object.h"
 #include "hyperllm/importers/records.h"
 
 namespace hyperllm::importers {
@@ -21,16 +22,20 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr int kDeepestPath = 4;
+constexpr double kExact = 9007199254740992;  // 2^53
 
 // Whole numbers without a point: 11.0 and 11 are one id.
 std::string value_text(const json& value) {
   if (value.is_number_float()) {
     const double number = value.get<double>();
-    constexpr double kExact = 9007199254740992;
     if (number == std::floor(number) && std::abs(number) < kExact)
       return std::to_string(static_cast<std::int64_t>(number));
   }
   return data::json_text(value);
+}
+
+bool is_inexact(const json& value) {
+  return value.is_number_float() && std::abs(value.get<double>()) >= kExact;
 }
 
 void add_paths(const json& object, const std::string& prefix, int depth, std::vector<std::string>& paths,
@@ -58,67 +63,144 @@ const json* value_at(const json& object, std::string_view path) {
 
 class JsonRecords : public Records {
  public:
-  JsonRecords(const fs::path& path, const CsvColumns& columns) : lines_(path, columns.encoding) {}
+  JsonRecords(const fs::path& path, const CsvColumns& columns) : objects_(path, columns.encoding) {}
 
   bool next() override {
-    std::string_view line;
-    do {
-      if (!lines_.next(line)) return false;
-    } while (data::trimmed(line).empty());
-    object_ = parse_object(line);
-    if (!object_.problem.empty())
-      throw data_error(
-          lines_.path().string(), lines_.line_number(), "", object_.problem,
-          "Write one object a line, like {\"user_id\": \"17\", \"item_id\": \"3\", \"rating\": 4}.");
+    if (!objects_.next()) return false;
+    inexact_.clear();
     texts_.assign(names_.size(), {});
     fields_.assign(names_.size(), {});
     for (const std::size_t column : wanted_) {
-      const json* const value = value_at(object_.value, names_[column]);
+      const json* const value = value_at(object(), names_[column]);
       if (!value) continue;
+      if (is_inexact(*value) && (column == user_ || column == item_)) inexact_ = names_[column];
       texts_[column] = value_text(*value);
       fields_[column] = texts_[column];
     }
     return true;
   }
+  void check() const override {
+    if (!objects_.object().problem.empty())
+      throw data_error(
+          lines().path().string(), line(), "", objects_.object().problem,
+          "Write one object a line, like {\"user_id\": \"17\", \"item_id\": \"3\", \"rating\": 4}.");
+    if (!inexact_.empty())
+      throw data_error(lines().path().string(), line(), inexact_,
+                       "the id is a number of more digits than JSON numbers keep",
+                       "Write ids as texts, in quotes.");
+  }
   // Fills only these columns.
   void select(const std::vector<std::string>& names, const Layout& at) {
     names_ = names;
+    user_ = static_cast<std::size_t>(at.user);
+    item_ = static_cast<std::size_t>(at.item);
     wanted_.clear();
     for (const int column : {at.user, at.item, at.rating, at.timestamp, at.label, at.split})
       if (column >= 0) wanted_.push_back(static_cast<std::size_t>(column));
   }
-  const json& object() const { return object_.value; }
+  const json& object() const { return objects_.object().value; }
+  std::string_view text() const { return objects_.text(); }
   const std::vector<std::string_view>& fields() const override { return fields_; }
   bool quoted(std::size_t) const override { return true; }
-  std::int64_t line() const override { return lines_.line_number(); }
-  const LineReader& lines() const override { return lines_; }
+  std::int64_t line() const override { return objects_.line(); }
+  const LineReader& lines() const override { return objects_.lines(); }
 
  private:
-  LineReader lines_;
-  LineObject object_;
+  ObjectReader objects_;
   std::vector<std::string> names_, texts_;
   std::vector<std::size_t> wanted_;
+  std::size_t user_ = 0, item_ = 0;
+  std::string inexact_;
   std::vector<std::string_view> fields_;
 };
 
-Probe probe_lines(const fs::path& path, const CsvColumns& columns) {
-  Probe probe{path, {{}}, true, true, 1};
+// A list, or what pandas makes of one: the numbers of the rows are keys.
+bool is_column(const json& value) {
+  if (value.is_array()) return value.size() > 1 && !value[0].is_structured();
+  return value.is_object() && !value.empty() && data::to_integer(value.begin().key()).has_value();
+}
+
+// Throws if an only object looks like a document that holds all rows.
+void refuse_document(const fs::path& path, const json& object, const CsvColumns& columns) {
+  const std::string file = path.string();
+  const auto refuse = [&](const std::string& name, const std::string& what, const std::string& command) {
+    throw data_error(file, 1, name, "the file is one JSON object " + what,
+                     "Make lines of it with " + command + " and give rows.jsonl.");
+  };
+  const auto pandas = [&](const std::string& how) {
+    refuse("", "that holds columns, as pandas writes them",
+           "python3 -c \"import pandas; pandas.read_json('" + file + "'" + how +
+               ").to_json('rows.jsonl', orient='records', lines=True)\"");
+  };
+  const auto is_list = [](const json& value) { return value.is_array() && value.size() > 1; };
+  if (object.contains("columns") && object.contains("data") && is_list(object["data"]) &&
+      object["data"][0].is_array())
+    pandas(", orient='split'");
+  std::vector<std::string_view> keys;
+  bool all_columns = object.size() > 1, all_lists = object.size() > 1, all_maps = object.size() > 1;
+  for (const auto& [name, value] : object.items()) {
+    if (is_list(value) && value[0].is_object())
+      refuse(name, "whose list of this name may hold the rows",
+             "jq -c '.[\"" + name + "\"][]' " + file + " > rows.jsonl");
+    all_columns &= is_column(value) && value.size() == object.begin()->size();
+    all_lists &= value.is_array() && !value.empty() && !value[0].is_structured();
+    all_maps &= value.is_object() && !value.empty() && value.begin()->is_number();
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, value] : object.items()) names.push_back(name);
+  keys.assign(names.begin(), names.end());
+  const bool named = recognise_column(keys, "user_column") >= 0 || recognise_column(keys, "item_column") >= 0;
+  if (all_columns && named) pandas("");
+  if (named || !(columns.user + columns.item).empty()) return;
+  if (all_lists)
+    refuse("", "that holds a list for each user, most likely of items",
+           "jq -c 'to_entries[] | .key as $user | .value[] | {user_id: $user, item_id: .}' " + file +
+               " > rows.jsonl");
+  if (all_maps)
+    refuse("", "that holds items and numbers for each user, most likely ratings",
+           "jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user_id: $user, item_id: .key, "
+           "rating: "
+           ".value}' " +
+               file + " > rows.jsonl");
+}
+
+// The command that makes a row of each element of a list within the rows.
+std::string rows_of_list(const fs::path& path, const std::string& list, bool python) {
+  const std::string name = "[\"" + list + "\"]";
+  const std::string jq = "jq -c '. as $row | ." + name +
+                         "[] | (if type == \"object\" then . else {item_id: .} end) + ($row | del(." + name +
+                         "))'";
+  if (!python) return jq + " " + path.string() + " > rows.jsonl";
+  return "python3 -c \"import ast, json; [print(json.dumps(ast.literal_eval(line))) for line in open('" +
+         path.string() + "')]\" | " + jq + " > rows.jsonl";
+}
+
+struct ObjectProbe {
+  Probe probe;
+  std::string remedy;  // where the rows hold a list that may be of items; else empty
+};
+
+ObjectProbe probe_objects(const fs::path& path, const CsvColumns& columns) {
+  ObjectProbe result{{path, {{}}, true, true, 1}, ""};
+  Probe& probe = result.probe;
   std::vector<json> objects;
   std::set<std::string> seen;
   JsonRecords records(path, columns);
-  while (objects.size() < kProbeRows) {
-    try {
-      if (!records.next()) break;
-    } catch (const Error&) {
-      if (!columns.bad_rows.skip) throw;
-      if (records.line() > static_cast<std::int64_t>(kProbeRows)) break;
-      continue;
+  for (std::size_t read = 0; read < kProbeRows && records.next(); ++read) {
+    if (!records.object().is_object() && (!objects.empty() || columns.bad_rows.skip)) continue;
+    records.check();  // of later rows whoever reads them says so
+    if (objects.empty()) {
+      probe.line = records.line();
+      for (const auto& [name, value] : records.object().items())
+        if (value.is_array() && !value.empty())
+          result.remedy = "If the list '" + name + "' holds the items, make a row of each: " +
+                          rows_of_list(path, name, !parse_json(records.text()).is_object());
     }
-    if (objects.empty()) probe.line = records.line();
     objects.push_back(records.object());
     add_paths(objects.back(), "", 0, probe.rows[0], seen);
   }
   if (objects.empty()) probe.rows.clear();
+  if (objects.size() == 1) refuse_document(path, objects[0], columns);
   for (const json& object : objects) {
     std::vector<std::string>& row = probe.rows.emplace_back();
     for (const std::string& name : probe.rows[0]) {
@@ -126,7 +208,16 @@ Probe probe_lines(const fs::path& path, const CsvColumns& columns) {
       row.push_back(value ? value_text(*value) : "");
     }
   }
-  return probe;
+  return result;
+}
+
+Layout layout_of(const ObjectProbe& objects, const CsvColumns& columns) {
+  try {
+    return find_layout(objects.probe, columns);
+  } catch (const Error& error) {
+    if (objects.remedy.empty()) throw;
+    throw Error(error.code(), std::string(error.what()) + " " + objects.remedy);
+  }
 }
 
 // "genres" and the like where the object has no "categories"; a text is a cell as in a table.
@@ -157,55 +248,50 @@ void take_title(ItemText& item) {
 
 }  // namespace
 
-bool looks_like_json(const fs::path& path, const std::string& encoding) {
-  LineReader lines(path, encoding);
-  std::string_view line;
-  while (lines.next(line)) {
-    line = data::trimmed(line);
-    if (!line.empty()) return line[0] == '{' || line.starts_with("[{") || line == "[";
-  }
-  return false;
-}
-
 void read_ratings_jsonl(const fs::path& path, const CsvColumns& columns, const Context& context,
                         RawInteractions& raw) {
-  const Probe probe = probe_lines(path, columns);
+  const ObjectProbe objects = probe_objects(path, columns);
+  const Probe& probe = objects.probe;
   if (probe.rows.empty())
-    throw data_error(path.string(), 0, "", "the file is empty", "Give a file with one object a line.");
-  const Layout at = find_layout(probe, columns);
+    throw data_error(path.string(), 0, "", "there is no object in the file",
+                     "Give a file with one object a line, or a list of objects.");
+  const Layout at = layout_of(objects, columns);
   FileReport& report = raw.begin_file(path);
   report_layout(at, probe, columns, report);
   JsonRecords records(path, columns);
   records.select(probe.rows[0], at);
-  report.packing = records.lines().packing();
-  report.encoding = records.lines().encoding();
+  report.opened(records.lines());
   read_records(records, at, columns, context, raw, report);
 }
 
 void read_items_jsonl(const fs::path& path, const CsvColumns& columns, const Context& context,
                       ItemCollector& items) {
-  LineReader lines(path, columns.encoding);
-  ReadMeter meter(context, lines);
-  std::string_view line;
-  while (lines.next(line)) {
-    meter.row();
-    if (data::trimmed(line).empty()) continue;
-    LineObject parsed = parse_object(line);
-    if (!parsed.problem.empty())
-      throw data_error(path.string(), lines.line_number(), "", parsed.problem,
+  ObjectReader objects(path, columns.encoding);
+  FileReport& report = items.begin_file(path, "jsonl");
+  report.opened(objects.lines());
+  ReadMeter meter(context, objects.lines());
+  const auto row = [&] {
+    TextObject& object = objects.object();
+    if (!object.problem.empty())
+      throw data_error(path.string(), objects.line(), "", object.problem,
                        "Write one object a line, like {\"id\": \"17\", \"title\": \"...\"}.");
-    const std::string id = json_id_field(parsed.value, columns.item);
-    ItemText item = data::item_from_json(parsed.value, id);
-    if (const auto found = parsed.value.find(id); found != parsed.value.end()) item.id = value_text(*found);
+    const std::string id = json_id_field(object.value, columns.item);
+    ItemText item = data::item_from_json(object.value, id);
+    if (const auto found = object.value.find(id); found != object.value.end()) item.id = value_text(*found);
     if (item.id.empty())
-      throw data_error(path.string(), lines.line_number(), columns.item.empty() ? "id" : columns.item,
+      throw data_error(path.string(), objects.line(), columns.item.empty() ? "id" : columns.item,
                        "it is missing or empty",
                        "Give the id that the interactions use, or name the field with item_column.");
-    if (!items.wants(item.id)) continue;
-    items.replaced(parsed.replaced, lines.line_number());
-    take_categories(parsed.value, columns.list_separator, item);
+    if (report.used.empty()) report.used = {{"id", id}};
+    if (!items.wants(item.id)) return;
+    items.replaced(object.replaced, objects.line());
+    take_categories(object.value, columns.list_separator, item);
     take_title(item);
     items.put(std::move(item));
+  };
+  while (objects.next()) {
+    items.row(row);
+    meter.row();
   }
 }
 
@@ -219,8 +305,7 @@ Importer jsonl_importer() {
       CsvColumns columns = options.columns();
       columns.format = "jsonl";
       read_ratings_jsonl(path, columns, context, source.raw);
-      if (source.items.empty())
-        source.items = first_existing(path.parent_path(), {"items.jsonl", "items.jsonl.gz", "items.csv"});
+      if (source.items.empty()) source.items = items_beside(path.parent_path());
     });
   };
   importer.read_items = [](const fs::path& path, const ImportOptions& options, const Context& context,

@@ -90,8 +90,7 @@ void read_lists(const fs::path& path, const Ids& user_ids, const Ids& item_ids, 
   LineReader lines(path, columns.encoding);
   FileReport& report = raw.begin_file(path);
   report.format = "lightgcn";
-  report.packing = lines.packing();
-  report.encoding = lines.encoding();
+  report.opened(lines);
   report.separator = " ";
   report.used = {{"user", "first number of a line"}, {"item", "the others"}};
   BadRows bad(columns.bad_rows, report);
@@ -101,7 +100,6 @@ void read_lists(const fs::path& path, const Ids& user_ids, const Ids& item_ids, 
     meter.row();
     const std::vector<std::string_view> row = words(line);
     if (row.empty()) continue;
-    ++report.rows;
     bad.row([&] {
       for (const std::string_view word : row)
         if (!is_number(word))
@@ -152,7 +150,7 @@ Importer lightgcn_importer() {
     read_inputs(parts, source.raw, [&](const fs::path& path) {
       read_lists(path, users, items, options.columns(), context, source.raw);
     });
-    source.items = first_existing(folder, {"items.jsonl", "items.jsonl.gz", "items.csv"});
+    source.items = items_beside(folder);
   };
   return importer;
 }

@@ -9,6 +9,7 @@
 #include "hyperllm/data/utf8.h"
 #include "hyperllm/importers/csv.h"
 #include "hyperllm/importers/importer.h"
+#include "hyperllm/importers/table_records.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -124,27 +125,25 @@ void read_movielens_items(const fs::path& path, const std::string& encoding, con
   format.separator = std::string(flags ? "|" : dat ? "::" : ",");
   format.quotes = !flags && !dat;
   format.encoding = encoding;
-  TableReader table(path, format);
-  ReadMeter meter(context, table.lines());
-  bool first = true;
-  while (table.next()) {
-    meter.row();
-    if (std::exchange(first, false) && !flags && !dat) {
-      if (table.fields() != std::vector<std::string_view>{"movieId", "title", "genres"})
-        throw table.error("", "the header is not movieId,title,genres",
-                          "Check that this is MovieLens' movies.csv, or give format = csv.");
-      continue;
-    }
+  TableRecords records(path, format);
+  const TableReader& table = records.table();
+  FileReport& report = items.begin_file(path, "movielens");
+  report.opened(records.lines());
+  report.separator = format.separator;
+  if (!flags && !dat && records.next() &&
+      table.fields() != std::vector<std::string_view>{"movieId", "title", "genres"})
+    throw table.error("", "the header is not movieId,title,genres",
+                      "Check that this is MovieLens' movies.csv, or give format = csv.");
+  read_item_rows(records, context, items, [&] {
+    std::vector<std::string> genres;
     if (flags) {
-      auto genres = flagged_genres(table);
-      put_film(table.id(0, "movie id"), items.text(table.fields()[1], table.line()), std::move(genres),
-               items);
+      genres = flagged_genres(table);
     } else {
       table.expect_fields(3);
-      put_film(table.id(0, "movieId"), items.text(table.fields()[1], table.line()),
-               listed_genres(table.fields()[2]), items);
+      genres = listed_genres(table.fields()[2]);
     }
-  }
+    put_film(table.id(0, "movieId"), items.text(table.fields()[1], table.line()), std::move(genres), items);
+  });
 }
 
 std::pair<std::string, std::string> split_year(std::string_view title) {
@@ -162,9 +161,10 @@ Importer movielens_importer() {
   importer.recognise = [](const fs::path& path, const std::string& encoding) {
     const fs::path ratings = movielens_ratings(path);
     if (ratings.empty() || data::is_folder(ratings)) return false;
+    constexpr std::size_t kStart = 1 << 12;
     LineReader lines(ratings, encoding);
-    std::string_view line;
-    if (!lines.next(line)) return is_movielens_name(ratings);
+    const std::string_view line = lines.ahead(kStart);
+    if (line.empty()) return is_movielens_name(ratings);
     if (line.starts_with("userId,movieId,") &&
         (data::is_folder(path) || line.starts_with("userId,movieId,rating,timestamp")))
       return true;

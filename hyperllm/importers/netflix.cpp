@@ -63,8 +63,7 @@ void read_blocks(const fs::path& path, const CsvColumns& told, const Context& co
   FileReport& report = raw.begin_file(path);
   report_layout(at, probe, columns, report);
   BlockRecords records(path, told.encoding);
-  report.packing = records.lines().packing();
-  report.encoding = records.lines().encoding();
+  report.opened(records.lines());
   report.separator = ",";
   read_records(records, at, columns, context, raw, report);
 }
@@ -73,20 +72,23 @@ void read_blocks(const fs::path& path, const CsvColumns& told, const Context& co
 void read_titles(const fs::path& path, const std::string& encoding, const Context& context,
                  ItemCollector& items) {
   LineReader lines(path, encoding);
+  items.begin_file(path, "netflix").opened(lines);
   ReadMeter meter(context, lines);
   std::string_view line;
   while (lines.next(line)) {
     meter.row();
-    const std::size_t one = line.find(','), two = one == line.npos ? one : line.find(',', one + 1);
-    if (two == line.npos)
-      throw data_error(path.string(), lines.line_number(), "", "the line is not movie,year,title",
-                       "Check that this is movie_titles.csv.");
-    ItemText item;
-    item.id = line.substr(0, one);
-    item.title = items.text(data::trimmed(line.substr(two + 1)), lines.line_number());
-    const std::string year(line.substr(one + 1, two - one - 1));
-    if (year != "NULL" && !year.empty()) item.other.emplace_back("year", year);
-    items.put(std::move(item));
+    items.row([&] {
+      const std::size_t one = line.find(','), two = one == line.npos ? one : line.find(',', one + 1);
+      if (two == line.npos)
+        throw data_error(path.string(), lines.line_number(), "", "the line is not movie,year,title",
+                         "Check that this is movie_titles.csv.");
+      ItemText item;
+      item.id = line.substr(0, one);
+      item.title = items.text(data::trimmed(line.substr(two + 1)), lines.line_number());
+      const std::string year(line.substr(one + 1, two - one - 1));
+      if (year != "NULL" && !year.empty()) item.other.emplace_back("year", year);
+      items.put(std::move(item));
+    });
   }
 }
 

@@ -84,4 +84,8 @@ fs::path first_existing(const fs::path& folder, std::initializer_list<const char
   return {};
 }
 
+fs::path items_beside(const fs::path& folder) {
+  return first_existing(folder, {"items.jsonl", "items.jsonl.gz", "items.json", "items.csv"});
+}
+
 }  // namespace hyperllm::importers

@@ -5,6 +5,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/utf8.h"
+#include "hyperllm/importers/sample.h"
 
 namespace hyperllm::importers {
 
@@ -29,22 +30,34 @@ std::string RawInteractions::place(std::int64_t row) const {
   return files.at(file).string() + ":" + std::to_string(line.at(row));
 }
 
-ItemCollector::ItemCollector(const std::vector<std::string>& wanted)
-    : texts_(wanted.size()), known_(wanted.size()) {
+ItemCollector::ItemCollector(const std::vector<std::string>& wanted, const BadRowRule& rule)
+    : texts_(wanted.size()), known_(wanted.size()), rule_(rule) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     rows_.add(wanted[i]);
     texts_[i].id = wanted[i];
   }
 }
 
+FileReport& ItemCollector::begin_file(const std::filesystem::path& path, const char* format) {
+  report_.path = path;
+  report_.format = format;
+  return report_;
+}
+
+std::int32_t ItemCollector::row_of(std::string_view id) const {
+  const std::int32_t row = rows_.find(id);
+  return row >= 0 ? row : rows_.find(without_fraction(id));
+}
+
 void ItemCollector::put(ItemText item) {
-  const std::int32_t row = rows_.find(item.id);
+  const std::int32_t row = row_of(item.id);
   if (row < 0) return;
   if (known_[row]) {
     ++repeated_;
     return;
   }
   known_[row] = true;
+  item.id = texts_[row].id;
   texts_[row] = std::move(item);
 }
 
@@ -65,6 +78,7 @@ void ItemCollector::replaced(std::int64_t count, std::int64_t line) {
 }
 
 void ItemCollector::finish(const std::filesystem::path& path, const Context& context) const {
+  bad_.check();
   if (runs_ > 2 * single_)  // letters beyond ASCII stand alone in Western texts
     throw data_error(
         path.string(), converted_line_, "",
@@ -79,6 +93,9 @@ void ItemCollector::finish(const std::filesystem::path& path, const Context& con
   if (replaced_ > 0)
     context.warn(path.string() + ":" + std::to_string(replaced_line_) + ": " + std::to_string(replaced_) +
                  " broken characters became U+FFFD; this is the first.");
+  if (repeated_ > 0)
+    context.warn(path.string() + ": " + std::to_string(repeated_) +
+                 " lines repeat an item; the first of each item counts.");
 }
 
 std::vector<ItemText> ItemCollector::take() && { return std::move(texts_); }

@@ -52,8 +52,20 @@ struct RawInteractions {
 // Texts of the wanted items; what the catalogue says of others is dropped while reading.
 class ItemCollector {
  public:
-  explicit ItemCollector(const std::vector<std::string>& wanted);
-  bool wants(std::string_view id) const { return rows_.find(id) >= 0; }
+  explicit ItemCollector(const std::vector<std::string>& wanted, const BadRowRule& rule = {});
+  ItemCollector(const ItemCollector&) = delete;
+  ItemCollector& operator=(const ItemCollector&) = delete;
+
+  // The report of the file that follows.
+  FileReport& begin_file(const std::filesystem::path& path, const char* format);
+  // One row of the file, read by `read`; see BadRows::row.
+  template <typename Read>
+  void row(const Read& read) {
+    bad_.row(read);
+  }
+  BadRows& bad() { return bad_; }
+  // Whether interactions name the item; 17.0 is wanted where 17 is.
+  bool wants(std::string_view id) const { return row_of(id) >= 0; }
   // The first text of an id counts; later ones are only counted.
   void put(ItemText item);
   std::int64_t repeated() const { return repeated_; }
@@ -61,16 +73,21 @@ class ItemCollector {
   std::string text(std::string_view text, std::int64_t line);
   // Broken characters that were replaced while reading: half of a surrogate pair, for example.
   void replaced(std::int64_t count, std::int64_t line);
-  // Throws kInvalidData if texts that are not UTF-8 do not look like Windows-1252 either; warns of what was
-  // counted.
+  // Throws kInvalidData if texts that are not UTF-8 do not look like Windows-1252 either, or too many rows were
+  // bad; warns of what was counted.
   void finish(const std::filesystem::path& path, const Context& context) const;
+  const FileReport& report() const { return report_; }
   // One entry per wanted item, in that order; an item that the source did not name has only its id.
   std::vector<ItemText> take() &&;
 
  private:
+  std::int32_t row_of(std::string_view id) const;
   IdTable rows_;
   std::vector<ItemText> texts_;
   std::vector<bool> known_;
+  BadRowRule rule_;
+  FileReport report_;
+  BadRows bad_{rule_, report_};
   std::int64_t repeated_ = 0;
   std::int64_t converted_ = 0, converted_line_ = 0, replaced_ = 0, replaced_line_ = 0;
   std::int64_t single_ = 0, runs_ = 0;  // bytes above ASCII that stand alone, and those that do not

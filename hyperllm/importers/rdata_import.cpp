@@ -96,7 +96,6 @@ void read_r_ratings(const std::filesystem::path& path, const std::string& object
   raw.has_rating |= at.rating != nullptr;
   raw.has_timestamp |= at.timestamp != nullptr;
   for (std::int64_t row = 0; row < frame.rows; ++row) {
-    ++report.rows;
     bad.row([&] {
       const auto rating = at.rating ? static_cast<float>(number_of(*at.rating, row, path)) : 1;
       const double time = at.timestamp ? number_of(*at.timestamp, row, path) : 0;
@@ -113,16 +112,18 @@ void read_r_items(const std::filesystem::path& path, const std::string& object, 
   const RDataFrame frame = read_r_data_frame(path, object);
   context.check_stop("prepare");
   const Columns at = find_columns(frame, path, columns);
+  items.begin_file(path, "rda").used = {{"id", at.item->name}};
   std::unordered_set<std::string> seen;
-  for (std::int64_t row = 0; row < frame.rows; ++row) {
-    ItemText item;
-    item.id = id_of(*at.item, row, path);
-    if (!items.wants(item.id) || !seen.insert(item.id).second) continue;
-    for (const RColumn& column : frame.columns)
-      if (&column != at.user && &column != at.item && &column != at.rating && &column != at.timestamp)
-        set_item_field(item, column.name, text_of(column, row), columns.list_separator);
-    items.put(std::move(item));
-  }
+  for (std::int64_t row = 0; row < frame.rows; ++row)
+    items.row([&] {
+      ItemText item;
+      item.id = id_of(*at.item, row, path);
+      if (!items.wants(item.id) || !seen.insert(item.id).second) return;
+      for (const RColumn& column : frame.columns)
+        if (&column != at.user && &column != at.item && &column != at.rating && &column != at.timestamp)
+          set_item_field(item, column.name, text_of(column, row), columns.list_separator);
+      items.put(std::move(item));
+    });
 }
 
 Importer rdata_importer() {

@@ -10,6 +10,7 @@
 #include "hyperllm/importers/columns.h"
 #include "hyperllm/importers/importer.h"
 #include "hyperllm/importers/item_fields.h"
+#include "hyperllm/importers/table_records.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -88,10 +89,12 @@ void read_recbole(const fs::path& path, const Context& context, RawInteractions&
 
 void read_recbole_items(const fs::path& path, const CsvColumns& columns, const Context& context,
                         ItemCollector& items) {
-  TableReader table(path, table_format(path, atomic(columns)));
+  const TableFormat format = table_format(path, atomic(columns));
+  TableRecords records(path, format);
+  const TableReader& table = records.table();
   constexpr const char* kRemedy =
       "The first line must be like item_id:token<tab>title:token_seq; name another column with item_column.";
-  if (!table.next()) throw data_error(path.string(), 0, "", "the file is empty", kRemedy);
+  if (!records.next()) throw data_error(path.string(), 0, "", "the file is empty", kRemedy);
   std::vector<std::string> header;
   for (const std::string_view field : table.fields()) header.emplace_back(field.substr(0, field.find(':')));
   const auto wanted =
@@ -100,13 +103,15 @@ void read_recbole_items(const fs::path& path, const CsvColumns& columns, const C
                                   : static_cast<int>(wanted - header.begin());
   if (id < 0 || header[static_cast<std::size_t>(id)] == "id")
     throw table.error("item_id", "the header has no such column", kRemedy);
-  ReadMeter meter(context, table.lines());
-  while (table.next()) {
-    meter.row();
+  FileReport& report = items.begin_file(path, "recbole");
+  report.opened(records.lines());
+  report.separator = format.separator;
+  report.used = {{"id", header[static_cast<std::size_t>(id)]}};
+  read_item_rows(records, context, items, [&] {
     table.expect_fields(header.size());
     ItemText item;
     item.id = table.id(static_cast<std::size_t>(id), header[static_cast<std::size_t>(id)]);
-    if (!items.wants(item.id)) continue;
+    if (!items.wants(item.id)) return;
     for (std::size_t i = 0; i < header.size(); ++i) {
       if (i == static_cast<std::size_t>(id)) continue;
       const std::string text = items.text(table.fields()[i], table.line());
@@ -115,7 +120,7 @@ void read_recbole_items(const fs::path& path, const CsvColumns& columns, const C
       set_item_field(item, header[i], list ? text : clean_text(text), columns.list_separator, true);
     }
     items.put(std::move(item));
-  }
+  });
 }
 
 void read_recbole_items(const fs::path& path, const Context& context, ItemCollector& items) {

@@ -1,10 +1,13 @@
 #include "hyperllm/importers/records.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/numbers.h"
 #include "hyperllm/data/utf8.h"
+#include "hyperllm/importers/sample.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -28,32 +31,19 @@ class Reader {
 
   void read(const Context& context) {
     ReadMeter meter(context, records_.lines());
-    while (next_row()) meter.row();
+    while (next_row(records_, bad_, [this] { row(); })) meter.row();
     bad_.check();
   }
 
  private:
-  // False at the end.
-  bool next_row() {
-    const std::int64_t before = records_.lines().line_number();
-    try {
-      if (!records_.next()) return false;
-    } catch (const Error& error) {
-      // Nothing was read, or all that follows belongs to an open quote: that is no matter of one row.
-      const std::int64_t now = records_.lines().line_number();
-      if (now == before || now > records_.line()) throw;
-      ++report_.rows;
-      bad_.bad(error);
-      return true;
-    }
-    bad_.row([&] { row(); });
-    return true;
-  }
-
   void row() {
-    ++report_.rows;
     const std::vector<std::string_view>& fields = records_.fields();
-    if (fields.size() != at_.count)
+    if (at_.header && names_columns(fields)) {
+      bad_.leave_out("the header again",
+                     records_.lines().path().string() + ":" + std::to_string(records_.line()));
+      return;
+    }
+    if (fields.size() != at_.count && !ends_in_nothing(fields))
       throw error(
           "", std::to_string(fields.size()) + " fields where " + std::to_string(at_.count) + " are expected",
           fields.size() < at_.count
@@ -76,6 +66,17 @@ class Reader {
     count_values(at_, rating, time, report_);
   }
 
+  // A separator behind the last field, of the row or of the header alone.
+  bool ends_in_nothing(const std::vector<std::string_view>& fields) const {
+    if (fields.size() == at_.count + 1) return fields.back().empty();
+    if (fields.size() + 1 != at_.count || !at_.header || !at_.names.back().empty()) return false;
+    const int last = static_cast<int>(fields.size());
+    return std::max({at_.user, at_.item, at_.rating, at_.timestamp, at_.label, at_.split}) < last;
+  }
+  bool names_columns(const std::vector<std::string_view>& fields) const {
+    return fields.size() == at_.count && field(at_.user) == at_.name(at_.user) &&
+           std::equal(fields.begin(), fields.end(), at_.names.begin());
+  }
   std::string_view field(int column) const { return records_.fields()[static_cast<std::size_t>(column)]; }
   Error error(std::string_view name, std::string_view problem, std::string_view remedy) const {
     return data_error(records_.lines().path().string(), records_.line(), name, problem, remedy);
@@ -87,6 +88,13 @@ class Reader {
   double number(int column, bool comma) const {
     const std::string_view text = field(column);
     const auto value = data::to_decimal(text, comma);
+    const auto truth = value ? std::nullopt : to_truth(data::trimmed(text));
+    if (truth && column == at_.label) return *truth;
+    if (truth)
+      throw error(at_.name(column), shown(text) + " is not a number",
+                  "If it says whether the item was chosen, give label_column = " + at_.name(column) +
+                      " and rating_column = none: rows with " + (*truth ? "no or false" : std::string(text)) +
+                      " are left out then.");
     if (!value)
       throw error(at_.name(column), shown(text) + " is not a number",
                   std::string("Give a number such as 4 or 3.5") +
@@ -113,6 +121,12 @@ class Reader {
     const std::string_view inner = data::trimmed(text);
     if (!records_.quoted(static_cast<std::size_t>(column))) text = inner;
     if (inner.empty()) throw error(at_.name(column), "it is empty", "Give an id, or remove the row.");
+    if (column == at_.user ? at_.numbered_user : at_.numbered_item) {
+      if (!std::isdigit(static_cast<unsigned char>(inner[0])) && is_missing_word(inner))
+        throw error(at_.name(column), shown(inner) + " is no id where ids are numbers",
+                    "Give an id, or remove the row.");
+      text = without_fraction(text);
+    }
     if (text.find_first_of("\t\r\n") != text.npos)
       throw error(at_.name(column), "the id holds a tab or a line end", "Replace it in the source.");
     if (!data::is_utf8(text))
@@ -159,8 +173,9 @@ void report_layout(const Layout& at, const Probe& probe, const CsvColumns& colum
   for (int c = 0; c < static_cast<int>(at.names.size()); ++c) {
     bool used = false;
     for (const auto& [role, column] : roles) used |= column == c;
-    if (!used) report.unused.push_back(at.name(c));
+    if (!used) report.unused.push_back(at.name(c).empty() ? "(no name)" : at.name(c));
   }
+  if (at.floats) report.notes.push_back("ids such as 17.0 are read as 17");
   constexpr std::size_t kShown = 5;
   for (std::size_t r = at.header ? 1 : 0; r < probe.rows.size() && report.first_rows.size() < kShown; ++r)
     report.first_rows.push_back(probe.rows[r]);

@@ -25,7 +25,10 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 std::string shown_separator(const std::string& separator) {
-  return separator == "\t" ? "tab" : separator == " " ? "blanks" : "'" + separator + "'";
+  return separator == "\t"     ? "tab"
+         : separator == " "    ? "blanks"
+         : separator == "\x01" ? "control character 1"
+                               : "'" + separator + "'";
 }
 
 // "r.csv:7: field 'rating': 'x' is not a number. Give ..." as "field 'rating': not a number".
@@ -63,6 +66,11 @@ std::int64_t FileReport::left_out_rows() const {
   return sum;
 }
 
+void FileReport::opened(const data::LineReader& lines) {
+  packing = lines.packing();
+  encoding = lines.encoding();
+}
+
 std::string time_text(double seconds) {
   if (!(std::abs(seconds) < 1e12)) return number_text(seconds);
   const auto whole = static_cast<std::time_t>(std::floor(seconds));
@@ -91,6 +99,7 @@ std::string describe(const FileReport& r) {
   if (r.ratings.count > 0)
     text += "; ratings " + number_text(r.ratings.least) + " to " + number_text(r.ratings.most);
   if (r.times.count > 0) text += "; times " + time_text(r.times.least) + " to " + time_text(r.times.most);
+  for (const std::string& note : r.notes) text += "; " + note;
   return text + ".";
 }
 
@@ -105,6 +114,7 @@ std::string to_json(const FileReport& r) {
   object["unused"] = nlohmann::ordered_json::array();
   for (const std::string& column : r.unused) object["unused"].push_back(data::to_utf8(column));
   object["rows"] = r.rows;
+  if (!r.notes.empty()) object["notes"] = r.notes;
   for (const auto& [reason, rows] : r.left_out) object["left_out"][data::to_utf8(reason)] = rows.count;
   if (r.ratings.count > 0) object["ratings"] = {r.ratings.least, r.ratings.most};
   if (r.times.count > 0) object["times"] = {r.times.least, r.times.most};

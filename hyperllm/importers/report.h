@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/data/lines.h"
 
 namespace hyperllm::importers {
 
@@ -27,6 +28,7 @@ struct FileReport {
   std::string format, packing, encoding = "UTF-8", separator;  // separator: empty where there is none
   std::vector<std::pair<std::string, std::string>> used;       // role, column
   std::vector<std::string> unused;                             // columns
+  std::vector<std::string> notes;                              // what else people should know
   std::int64_t rows = 0;                                       // read, those that were left out included
   struct LeftOut {
     std::int64_t count = 0;
@@ -38,6 +40,8 @@ struct FileReport {
   std::vector<std::vector<std::string>> first_rows;  // as they stand in the file
 
   std::int64_t left_out_rows() const;
+  // How the file's bytes are packed and encoded.
+  void opened(const data::LineReader& lines);
 };
 
 // One line for people.
@@ -59,23 +63,23 @@ class BadRows {
  public:
   BadRows(const BadRowRule& rule, FileReport& report) : rule_(rule), report_(report) {}
 
-  // Calls read(); kInvalidData that it throws is one bad row. Throws that error, with the switch named, unless
-  // bad rows are skipped.
+  // Counts one more row of the file and calls read(); kInvalidData that it throws makes it a bad one. Throws
+  // that error, with the switch named, unless bad rows are skipped.
   template <typename Read>
   void row(const Read& read) {
+    ++report_.rows;
     try {
       read();
     } catch (const Error& error) {
       bad(error);
     }
   }
-  // One bad row, as row() counts it.
-  void bad(const Error& error);
   void leave_out(const std::string& reason, const std::string& message);
   // At the end of the file. Throws kInvalidData if too many rows were bad.
   void check() const;
 
  private:
+  void bad(const Error& error);
   const BadRowRule& rule_;
   FileReport& report_;
   std::int64_t bad_ = 0;

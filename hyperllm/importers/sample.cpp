@@ -1,6 +1,7 @@
 #include "hyperllm/importers/sample.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "hyperllm/data/numbers.h"
@@ -28,7 +29,14 @@ void ColumnSample::add(std::string_view value) {
   decimal_commas += is_decimal_comma(value);
   std::optional<double> number = data::to_number(value);
   if (!number) number = data::to_decimal(value, is_decimal_comma(value));
+  missing += is_missing_word(value);
+  truths += to_truth(value).has_value();
+  const bool plain = value.find_first_not_of("0123456789") == value.npos;
+  digits += plain;
+  floats += !plain && without_fraction(value).size() < value.size();
   if (number) {
+    counting += plain && rows > 1 && *number == before + 1;
+    before = *number;
     least = numbers == 0 ? *number : std::min(least, *number);
     most = numbers == 0 ? *number : std::max(most, *number);
     ++numbers;
@@ -45,6 +53,28 @@ void ColumnSample::add(std::string_view value) {
   const bool unclear = data::is_ambiguous_date(value);
   ambiguous += unclear;
   dates += unclear || order != data::TimeFormat::Order::kUnknown || data::to_timestamp(value).has_value();
+}
+
+bool is_missing_word(std::string_view word) {
+  constexpr std::string_view kWords[] = {"NaN", "nan",  "NULL",      "null",   "None",   "none",
+                                         "NA",  "N/A",  "n/a",       "(null)", "<null>", "<NA>",
+                                         "\\N", "#N/A", "undefined", "nil"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
+std::optional<bool> to_truth(std::string_view word) {
+  std::string lower;
+  for (const char letter : word.substr(0, 6))
+    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  if (lower == "true" || lower == "yes") return true;
+  if (lower == "false" || lower == "no") return false;
+  return std::nullopt;
+}
+
+std::string_view without_fraction(std::string_view id) {
+  if (!id.ends_with(".0")) return id;
+  const std::string_view whole = id.substr(0, id.size() - 2);
+  return whole.empty() || whole.find_first_not_of("0123456789") != whole.npos ? id : whole;
 }
 
 bool ColumnSample::is_scale() const {

@@ -5,7 +5,6 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/file_set.h"
 #include "hyperllm/importers/importer.h"
-#include "hyperllm/importers/jsonl.h"
 
 namespace hyperllm::importers {
 namespace {
@@ -18,8 +17,10 @@ void open_folder(ImportOptions& options) {
   const fs::path folder = options.input[0];
   if (options.input.size() != 1 || !data::is_folder(folder)) return;
   std::vector<fs::path> files = split_files(folder);
-  if (files.empty() && !fs::is_directory(folder)) files = data::files_of(folder);
-  if (files.empty() || (files.size() > 1 && !fs::is_directory(folder) && split_files(folder).empty())) return;
+  if (files.empty()) {
+    files = data::files_of(folder);
+    if (files.size() != 1) return;
+  }
   options.input.assign(files.begin(), files.end());
 }
 
@@ -39,9 +40,8 @@ const Importer& detect(ImportOptions& options) {
         return told ? find_importer(options.format) : importer;
   if (told) return find_importer(options.format);
   std::string members;
-  if (!fs::is_directory(first))
-    for (const fs::path& file : data::files_of(first))
-      members += (members.empty() ? " It holds " : ", ") + file.string();
+  for (const fs::path& file : data::files_of(first))
+    members += (members.empty() ? " It holds " : ", ") + file.string();
   throw Error(
       ErrorCode::kInvalidArgument,
       first.string() +
@@ -80,9 +80,9 @@ Source read_source(const ImportOptions& told, const Context& context) {
   return source;
 }
 
-std::vector<ItemText> read_item_texts(const Source& source, const ImportOptions& options,
-                                      const std::vector<std::string>& ids, const Context& context) {
-  ItemCollector items(ids);
+ItemTexts read_item_texts(const Source& source, const ImportOptions& options,
+                          const std::vector<std::string>& ids, const Context& context) {
+  ItemCollector items(ids, options.columns().bad_rows);
   bool read = false;
   const Importer& own = find_importer(source.format);
   const bool last_resort = &own == &importers().back();  // tables may be anything
@@ -91,10 +91,9 @@ std::vector<ItemText> read_item_texts(const Source& source, const ImportOptions&
     if (!read && importer.read_items && (last_resort || importer.name != source.format))
       read = importer.read_items(source.items, options, context, items, false);
   items.finish(source.items, context);
-  if (items.repeated() > 0)
-    context.warn(source.items.string() + ": " + std::to_string(items.repeated()) +
-                 " lines repeat an item; the first of each item counts.");
-  return std::move(items).take();
+  ItemTexts result{{}, items.report()};
+  result.texts = std::move(items).take();
+  return result;
 }
 
 }  // namespace hyperllm::importers

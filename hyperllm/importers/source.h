@@ -25,8 +25,13 @@ struct Source {
 // format cannot use, a folder in which nothing is known), kIo, kInvalidData, kUnavailable.
 Source read_source(const ImportOptions& options, const Context& context);
 
-// Texts of the items called `ids`, in that order, from source.items.
-std::vector<ItemText> read_item_texts(const Source& source, const ImportOptions& options,
-                                      const std::vector<std::string>& ids, const Context& context);
+struct ItemTexts {
+  std::vector<ItemText> texts;
+  FileReport report;
+};
+
+// Texts of the items called `ids`, in that order, from source.items. Throws as the file's reader.
+ItemTexts read_item_texts(const Source& source, const ImportOptions& options,
+                          const std::vector<std::string>& ids, const Context& context);
 
 }  // namespace hyperllm::importers

@@ -93,7 +93,7 @@ void add_matrices(std::vector<Target>& all) {
                    }});
 }
 
-// "user_id,item_id,rating" and three rows, packed by Python's bz2, lzma and zipfile.
+// "user_id,item_id,rating" and three rows, packed by Python's bz2, lzma and zipfile and by zstd.
 const std::string kBzip2(
     "\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xb2\x4f\xbf\xcd\x00\x00\x12\xdb\x80\x00\x10\x00"
     "\x04\x3e\x00\x00\x00\xa6\xa3\x1e\x60\x20\x00\x31\x40\xd3\x43\x23\x26\x20\xd5\x3d\x4f\x46"
@@ -107,6 +107,11 @@ const std::string kXz(
     "\x32\x0a\x00\x00\x00\x00\x0c\x94\x8f\x7d\xa3\xdb\x1b\x6b\x00\x01\x41\x29\x03\x53\x56\x8b"
     "\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\x5a",
     100);
+const std::string kZstd(
+    "\x28\xb5\x2f\xfd\x04\x58\x49\x01\x00\x75\x73\x65\x72\x5f\x69\x64\x2c\x69\x74\x65\x6d\x5f"
+    "\x69\x64\x2c\x72\x61\x74\x69\x6e\x67\x0a\x31\x2c\x78\x2c\x34\x0a\x32\x2c\x79\x2c\x35\x0a"
+    "\x33\x2c\x78\x2c\x32\x0a\x4b\x24\x47\xb5",
+    54);
 const std::string kZip(
     "\x50\x4b\x03\x04\x14\x00\x00\x00\x08\x00\x4b\x99\x7d\x5d\xbb\xc6\x1c\xa2\x27\x00\x00\x00"
     "\x29\x00\x00\x00\x0d\x00\x00\x00\x61\x2f\x72\x61\x74\x69\x6e\x67\x73\x2e\x63\x73\x76\x2b"
@@ -127,7 +132,8 @@ void read_any(const fs::path& path, const std::string& bytes) {
 }
 
 void add_packed(std::vector<Target>& all) {
-  for (const auto& [name, bytes] : {std::pair("bzip2", kBzip2), std::pair("xz", kXz), std::pair("zip", kZip)})
+  for (const auto& [name, bytes] :
+       {std::pair("bzip2", kBzip2), std::pair("xz", kXz), std::pair("zstd", kZstd), std::pair("zip", kZip)})
     all.push_back({name, {bytes}, [](const std::string& mutant, const fs::path& folder) {
                      read_any(folder / "ratings", mutant);
                    }});

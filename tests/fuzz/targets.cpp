@@ -53,19 +53,23 @@ void add_tables(std::vector<Target>& all) {
          read_ratings_csv(folder / "r.csv", {}, {}, raw);
        }});
   // By its content alone, as prepare reads it: adjacency lists, Netflix's blocks, JSON and Python by line.
-  all.push_back({"any_input",
-                 {"0 1 2 3\n1 2\n2 3 1\n", "1:\n6,3,2005-09-06\n11,5,2005-05-13\n2:\n6,4,2005-10-19\n",
-                  "{\"user\": {\"id\": 1}, \"item_id\": \"x\", \"user_id\": 2, \"rating\": 4.5}\n",
-                  "{u'username': u'a', u'product_id': u'x', 'hours': 3.5, 'early': False}\n",
-                  "user;item;date\n1;x;13/09/2020\n2;x;Sun Sep 13 17:27:17 -0800 2020\n"},
-                 [](const std::string& bytes, const fs::path& folder) {
-                   put(folder / "train.txt", bytes);  // a name that adjacency lists have
-                   ImportOptions options;
-                   options.input = {(folder / "train.txt").string()};
-                   options.bad_rows = "skip";
-                   options.bad_rows_share = 1;
-                   read_source(options, {});
-                 }});
+  all.push_back(
+      {"any_input",
+       {"0 1 2 3\n1 2\n2 3 1\n", "1:\n6,3,2005-09-06\n11,5,2005-05-13\n2:\n6,4,2005-10-19\n",
+        "{\"user\": {\"id\": 1}, \"item_id\": \"x\", \"user_id\": 2, \"rating\": 4.5}\n",
+        "[{\"user\": 1, \"item\": \"x\"},\n {\"user\": 2,\n \"item\": [\"y\"], \"note\": \"]}\"}]\n",
+        "\"user\",\"item\",\"rating\"\n\"1\",\"17.0\",\"x\",4\n\"2\",\"NaN\",\"x\",true\n",
+        "%%MatrixMarket matrix coordinate real general\n3 3 2\n1 1 4\n2 3 5\n",
+        "{u'username': u'a', u'product_id': u'x', 'hours': 3.5, 'early': False}\n",
+        "user;item;date\n1;x;13/09/2020\n2;x;Sun Sep 13 17:27:17 -0800 2020\n"},
+       [](const std::string& bytes, const fs::path& folder) {
+         put(folder / "train.txt", bytes);  // a name that adjacency lists have
+         ImportOptions options;
+         options.input = {(folder / "train.txt").string()};
+         options.bad_rows = "skip";
+         options.bad_rows_share = 1;
+         read_source(options, {});
+       }});
   all.push_back({"items_csv",
                  {"item_id,title,brand,categories,year\nx,\"A \"\"t\"\"\",b,A > B|C,1999\n1,t,,,\n"},
                  [](const std::string& bytes, const fs::path& folder) {
@@ -107,7 +111,8 @@ void add_json_lines(std::vector<Target>& all) {
       {"items_jsonl",
        {"{\"id\": \"x\", \"title\": \"t\", \"categories\": [[\"a\", \"b\"]], \"k\": {\"l\": [1, null, "
         "true]}}\n"
-        "{\"id\": 1, \"title\": \"\\ud83d\\ude00\", \"description\": 3}\n"},
+        "{\"id\": 1, \"title\": \"\\ud83d\\ude00\", \"description\": 3}\n",
+        "[{\"id\": \"x\", \"title\": \"t\"},\n{'id': 1,\n 'title': u'[', 'genres': 'a|b'}]"},
        [](const std::string& bytes, const fs::path& folder) {
          put(folder / "items.jsonl", bytes);
          const auto ignore_errors = [](auto call) {

@@ -218,9 +218,10 @@ PrepareResult run(const PrepareOptions& options, const Context& context) {
   PrepareResult result;
   Source source = read_source(options, context);
   RawInteractions& raw = source.raw;
-  tell_import(raw, context);
-  for (const importers::FileReport& report : raw.reports)
+  for (const importers::FileReport& report : raw.reports) {
+    tell_import(report, context);
     result.imports.push_back(importers::to_json(report));
+  }
   if (options.dry_run) {
     result.shown = first_rows(raw);
     return result;
@@ -241,7 +242,12 @@ PrepareResult run(const PrepareOptions& options, const Context& context) {
   if (source.tags) renumber_tags(*source.tags, items);
 
   std::vector<data::ItemText> texts;
-  if (!source.items.empty()) texts = read_item_texts(source, options, dataset.items, context);
+  if (!source.items.empty()) {
+    importers::ItemTexts read = read_item_texts(source, options, dataset.items, context);
+    texts = std::move(read.texts);
+    tell_import(read.report, context);
+    result.imports.push_back(importers::to_json(read.report));
+  }
   const data::TagGraph* tags = source.tags ? &*source.tags : nullptr;
   result.statistics = data::measure(dataset, texts, tags);
   context.check_stop("prepare");

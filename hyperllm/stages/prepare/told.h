@@ -9,8 +9,8 @@
 
 namespace hyperllm::stages::prepare {
 
-// A line for each file: how it was read and what was left out; warnings of ratings that may not be some.
-void tell_import(const importers::RawInteractions& raw, const Context& context);
+// A line of one file: how it was read and what was left out; warnings of ratings that may not be some.
+void tell_import(const importers::FileReport& report, const Context& context);
 
 // The first rows of each file, one column below the other.
 std::string first_rows(const importers::RawInteractions& raw);

@@ -52,8 +52,8 @@ TEST_F(ImportCase, PackedFilesAreReadInPlace) {
   EXPECT_EQ(result_.inputs, (std::vector<std::filesystem::path>{folder_ / "l.zip"}));
 }
 
-// What Python's bz2 and lzma make of kHead and the row u,x,4,7.
-TEST_F(ImportCase, Bzip2AndXz) {
+// What Python's bz2 and lzma and the program zstd make of kHead and the row u,x,4,7.
+TEST_F(ImportCase, Bzip2XzAndZstd) {
   const std::string bzip2(
       "\102\132\150\071\061\101\131\046\123\131\132\321\152\062\000\000\020\331\200\000\020\000\004\004\200"
       "\042\243\136\100\040\000\061\114\000\023\102\046\032\106\101\352\134\021\315\331\244\041\114\227\101"
@@ -65,6 +65,18 @@ TEST_F(ImportCase, Bzip2AndXz) {
       "\141\155\160\012\165\054\170\054\064\054\067\012\000\000\235\263\213\170\243\211\046\022\000\001\073"
       "\043\141\053\123\276\037\266\363\175\001\000\000\000\000\004\131\132",
       92);
+  const std::string zstd(
+      "\050\265\057\375\044\043\031\001\000\165\163\145\162\054\151\164\145\155\054\162\141\164\151\156"
+      "\147\054\164\151\155\145\163\164\141\155\160\012\165\054\170\054\064\054\067\012\277\342\052\172",
+      48);
+  EXPECT_EQ(read(zstd), (Rows{{"u", "x", 4, 7}}));
+  const std::string skippable("P\x2A\x4D\x18\2\0\0\0no", 10);
+  EXPECT_EQ(read(skippable + zstd), (Rows{{"u", "x", 4, 7}})) << "a frame to skip before";
+  EXPECT_EQ(read(zstd + zstd + zstd).size(), 1u) << "one behind the other";
+  refuse({"zstd", "truncated"}, zstd.substr(0, zstd.size() - 6));
+  std::string damaged = zstd;
+  damaged[44] = 'z';
+  refuse({"zstd", "damaged"}, damaged);
   EXPECT_EQ(read(bzip2), (Rows{{"u", "x", 4, 7}}));
   EXPECT_EQ(read(xz), (Rows{{"u", "x", 4, 7}}));
   refuse({"bzip2", "truncated"}, bzip2.substr(0, bzip2.size() - 6));
@@ -93,7 +105,7 @@ TEST_F(ImportCase, WhatIsNoTextIsNamed) {
   refuse({"web page"}, "  <html><body>404</body></html>\n");
   refuse({"Git LFS pointer", "git lfs pull"},
          "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n");
-  refuse({"zstd", "zstd -d"}, "\x28\xB5\x2F\xFD rest");
+  refuse({"lz4", "lz4 -d"}, "\x04\x22\x4D\x18 rest");
   refuse({"SQLite", "sqlite3 -header -csv"}, std::string("SQLite format 3\0", 16));
   refuse({"pickle", "to_csv"}, "\x80\x04\x95 rest");
   refuse({"HDF5"}, "\x89HDF\r\n\x1A\n");
