@@ -22,7 +22,7 @@ struct Ease : Model {
             {"tag_weight", &options.tag_weight,
              "what a rare tag counts beside a user, frequent ones less; 0: no tags; try 1", within(0, 1e6)},
             {"embedding_weight", &options.embedding_weight,
-             "what 'embeddings' of the items count beside the users; 0: none; try 20", within(0, 1e6)},
+             "what 'embeddings' of the items count beside the users; 0: none; try 1 to 20", within(0, 1e6)},
             {"neighbours", &options.neighbours,
              "solve each item on so many near items alone, where items x items does not fit; 0: on all",
              within(0, 1e6)}};

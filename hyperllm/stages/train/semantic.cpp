@@ -30,8 +30,7 @@ void require_embeddings(const std::filesystem::path& folder) {
       folder.filename() == "phase1"
           ? "Phase 1 of a run writes them: train " + folder.parent_path().string() + " again"
           : "Run `hyperllm embed` first, which makes them, or choose what needs none: the framework hyperllm "
-            "in "
-            "its variant base or structural";
+            "in its variant base or structural, or the model ease with ease_embedding_weight 0";
   for (const char* file : {"users.npy", "items.npy"})
     HYPERLLM_CHECK(std::filesystem::exists(folder / file), ErrorCode::kIo,
                    (folder / file).string() + ": no such embeddings. " + remedy + ".");
