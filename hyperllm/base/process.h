@@ -13,8 +13,8 @@ struct Ended {
   std::string complaints;  // the first 4 KiB of its standard error
 };
 
-// Runs command[0], looked for in PATH, in `folder` (empty: this one) without a shell; it reads nothing, and what
-// it prints is dropped. None if there is no such program.
+// Runs command[0], looked for in PATH, in `folder` (empty: this one) without a shell; it reads nothing, and
+// what it prints is dropped. None if there is no such program.
 std::optional<Ended> run_program(const std::vector<std::string>& command,
                                  const std::filesystem::path& folder = {});
 

@@ -111,7 +111,8 @@ class Clusters {
   std::vector<Near> nearest_;         // of each range
 };
 
-// From the numbers that the chain gave its clusters to SciPy's: by height, each union with a number of its own.
+// From the numbers that the chain gave its clusters to SciPy's: by height, each union with a number of its
+// own.
 std::vector<Merge> in_order(std::vector<Merge> merges) {
   std::stable_sort(merges.begin(), merges.end(),
                    [](const Merge& a, const Merge& b) { return a.height < b.height; });

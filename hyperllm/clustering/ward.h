@@ -1,5 +1,5 @@
-// Hierarchical clustering by Ward's method: at each step the two clusters are merged whose union adds least to
-// the sum of squared distances from the clusters' means (Ward 1963).
+// Hierarchical clustering by Ward's method: at each step the two clusters are merged whose union adds least
+// to the sum of squared distances from the clusters' means (Ward 1963).
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct Merge {
 
 // The n - 1 merges of `points`, rows of `dim` numbers, by rising height: SciPy's linkage(points, "ward"). By
 // the nearest-neighbour chain (Murtagh 1983) on means and sizes, in double: O(n^2 dim) time, O(n dim) memory.
-// Of equally near clusters the one of the lower number is taken, as in SciPy; rounding may still break a tie in
-// another way there. Same bytes for any number of threads. Throws kInvalidArgument for points that are no
+// Of equally near clusters the one of the lower number is taken, as in SciPy; rounding may still break a tie
+// in another way there. Same bytes for any number of threads. Throws kInvalidArgument for points that are no
 // whole rows, fewer than two, or not finite; kInterrupted.
 std::vector<Merge> ward(std::span<const double> points, std::int64_t dim, const Context& context);
 

@@ -1,5 +1,5 @@
-// The numbers of the paper's Tables 1 and 2 for any dataset folder. The paper's Table 2 has the heads Tag-Item
-// and Tag-Tag swapped: the released Beauty folder has 51,396 links of tags to items.
+// The numbers of the paper's Tables 1 and 2 for any dataset folder. The paper's Table 2 has the heads
+// Tag-Item and Tag-Tag swapped: the released Beauty folder has 51,396 links of tags to items.
 #pragma once
 
 #include <cstdint>

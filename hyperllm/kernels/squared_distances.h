@@ -7,7 +7,8 @@
 
 namespace hyperllm::kernels {
 
-// Rows of `dim` numbers in blocks of kBlock, coordinate by coordinate; the last block is filled up with zeros.
+// Rows of `dim` numbers in blocks of kBlock, coordinate by coordinate; the last block is filled up with
+// zeros.
 class PackedPoints {
  public:
   static constexpr std::int64_t kBlock = 16;
@@ -30,9 +31,10 @@ class PackedPoints {
   std::vector<double> packed_;
 };
 
-// out[i - first] = |x - points_i|^2 for i in [first, last), from the differences themselves, in the order of the
-// coordinates: the distance of two points is the same to the last bit whichever of them is x. `first` is a
-// multiple of kBlock; out has room for whole blocks. Instruction sets with fused multiply-add round otherwise.
+// out[i - first] = |x - points_i|^2 for i in [first, last), from the differences themselves, in the order of
+// the coordinates: the distance of two points is the same to the last bit whichever of them is x. `first` is
+// a multiple of kBlock; out has room for whole blocks. Instruction sets with fused multiply-add round
+// otherwise.
 void squared_distances(const double* x, const PackedPoints& points, std::int64_t first, std::int64_t last,
                        double* out);
 

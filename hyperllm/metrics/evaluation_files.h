@@ -1,5 +1,5 @@
-// What `evaluate` leaves in a run folder and `report` reads: means as JSON, values per user and counts per item
-// as tables. docs/evaluation.md describes them.
+// What `evaluate` leaves in a run folder and `report` reads: means as JSON, values per user and counts per
+// item as tables. docs/evaluation.md describes them.
 #pragma once
 
 #include <cstdint>

@@ -16,8 +16,8 @@ struct Baseline {
   std::vector<std::filesystem::path> folders;
 };
 
-// Per row; none for a baseline itself, and where a pattern finds none. Throws kInvalidArgument for a name that
-// is no row and no folder, and for a pattern that fits no row.
+// Per row; none for a baseline itself, and where a pattern finds none. Throws kInvalidArgument for a name
+// that is no row and no folder, and for a pattern that fits no row.
 std::vector<std::optional<Baseline>> baselines_of(const std::vector<ReportRow>& rows,
                                                   const ReportOptions& options);
 

@@ -33,10 +33,10 @@ class FigureWriter {
   // Makes the folder.
   FigureWriter(std::filesystem::path folder, const Context& context);
 
-  // Writes NAME.tsv and NAME.gp; `plot` follows the lines of the script that choose the output. Where gnuplot is
-  // there, NAME.pdf and NAME.svg too; where it is not, one warning says what to install. Each file atomically.
-  // Equal data give equal bytes but for the PDF, which holds the time. Throws kIo, and kUnavailable if gnuplot
-  // fails.
+  // Writes NAME.tsv and NAME.gp; `plot` follows the lines of the script that choose the output. Where gnuplot
+  // is there, NAME.pdf and NAME.svg too; where it is not, one warning says what to install. Each file
+  // atomically. Equal data give equal bytes but for the PDF, which holds the time. Throws kIo, and
+  // kUnavailable if gnuplot fails.
   void write(const std::string& name, const Size& size, const std::string& tsv, const std::string& plot);
   // A table beside the figures.
   void write_table(const std::string& name, const std::string& tsv) const;
@@ -48,7 +48,8 @@ class FigureWriter {
   bool has_gnuplot_ = true;
 };
 
-// The style of an interval from a point up: a line with two caps. (gnuplot's yerrorbars blank what lies below.)
+// The style of an interval from a point up: a line with two caps. (gnuplot's yerrorbars blank what lies
+// below.)
 inline constexpr const char* kInterval = "vectors heads size graph 0.006,90 nofilled";
 // A text of a script, in single quotes.
 std::string quoted(const std::string& text);

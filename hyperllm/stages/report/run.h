@@ -63,8 +63,8 @@ struct ReportResult {
   std::string text;
 };
 
-// Throws kInvalidArgument for options that cannot work, whatever the runs; kIo for a missing table of published
-// values.
+// Throws kInvalidArgument for options that cannot work, whatever the runs; kIo for a missing table of
+// published values.
 void check(ReportOptions options);
 
 // Throws kInvalidArgument (no run, a run given twice, bad options, a baseline that is no row and no folder),
