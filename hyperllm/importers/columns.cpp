@@ -8,6 +8,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/data/numbers.h"
+#include "hyperllm/data/shell.h"
 #include "hyperllm/importers/roles.h"
 #include "hyperllm/importers/sample.h"
 
@@ -75,8 +76,9 @@ class Finder {
     if (known > 0 && (known > 1 || !values)) return true;  // a movie may be called Book
     if (values) return false;
     if (first_.size() == 1 && first_[0].find_first_of(",;\t") != std::string::npos)
-      throw error("", "the whole line stands in quotes: " + joined(first_),
-                  "Take them off: sed 's/^\"//; s/\"$//' " + probe_.path.string() + " > plain.csv.");
+      throw error(
+          "", "the whole line stands in quotes: " + joined(first_),
+          "Take them off: " + data::text_command(probe_.path) + " | sed 's/^\"//; s/\"$//' > plain.csv.");
     if (first_.size() == 1)
       throw error("", "the first line is one field, with no separator that is known: " + joined(first_),
                   "Give the separator, for example separator = ~ (or space, tab).");
@@ -97,13 +99,13 @@ class Finder {
                                    [&](const auto& row) { return row.size() == fields; });
     const std::size_t difference = fields > first_.size() ? fields - first_.size() : first_.size() - fields;
     if (!alike || difference < 2) return;
-    throw error("",
-                "the first line has " + std::to_string(first_.size()) + " fields and the rows have " +
-                    std::to_string(fields) + ": " + joined(first_),
-                "It is a title, or a header with other marks between its words than the rows have. Delete "
-                "it: sed 1d " +
-                    probe_.path.string() +
-                    " > rows.csv; name columns by their numbers if no header is left.");
+    throw error(
+        "",
+        "the first line has " + std::to_string(first_.size()) + " fields and the rows have " +
+            std::to_string(fields) + ": " + joined(first_),
+        "It is a title, or a header with other marks between its words than the rows have. Delete it: " +
+            data::text_command(probe_.path) +
+            " | sed 1d > rows.csv; name columns by their numbers if no header is left.");
   }
 
   // R writes the numbers of the rows without a name for their column.

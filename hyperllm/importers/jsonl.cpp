@@ -9,6 +9,7 @@
 #include "hyperllm/base/json.h"
 #include "hyperllm/data/item_json.h"
 #include "hyperllm/data/numbers.h"
+#include "hyperllm/data/shell.h"
 #include "hyperllm/importers/columns.h"
 #include "hyperllm/importers/importer.h"
 #include "hyperllm/importers/item_fields.h"
@@ -122,7 +123,7 @@ bool is_column(const json& value) {
 
 // Throws if an only object looks like a document that holds all rows.
 void refuse_document(const fs::path& path, const json& object, const CsvColumns& columns) {
-  const std::string file = path.string();
+  const std::string file = path.string(), text = data::text_command(path);
   const auto refuse = [&](const std::string& name, const std::string& what, const std::string& command) {
     throw data_error(file, 1, name, "the file is one JSON object " + what,
                      "Make lines of it with " + command + " and give rows.jsonl.");
@@ -141,7 +142,7 @@ void refuse_document(const fs::path& path, const json& object, const CsvColumns&
   for (const auto& [name, value] : object.items()) {
     if (is_list(value) && value[0].is_object())
       refuse(name, "whose list of this name may hold the rows",
-             "jq -c '.[\"" + name + "\"][]' " + file + " > rows.jsonl");
+             text + " | jq -c '.[\"" + name + "\"][]' > rows.jsonl");
     all_columns &= is_column(value) && value.size() == object.begin()->size();
     all_lists &= value.is_array() && !value.empty() && !value[0].is_structured();
     all_maps &= value.is_object() && !value.empty() && value.begin()->is_number();
@@ -153,15 +154,15 @@ void refuse_document(const fs::path& path, const json& object, const CsvColumns&
   if (all_columns && named) pandas("");
   if (named || !(columns.user + columns.item).empty()) return;
   if (all_lists)
-    refuse("", "that holds a list for each user, most likely of items",
-           "jq -c 'to_entries[] | .key as $user | .value[] | {user_id: $user, item_id: .}' " + file +
-               " > rows.jsonl");
+    refuse(
+        "", "that holds a list for each user, most likely of items",
+        text +
+            " | jq -c 'to_entries[] | .key as $user | .value[] | {user_id: $user, item_id: .}' > rows.jsonl");
   if (all_maps)
     refuse("", "that holds items and numbers for each user, most likely ratings",
-           "jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user_id: $user, item_id: .key, "
-           "rating: "
-           ".value}' " +
-               file + " > rows.jsonl");
+           text +
+               " | jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user_id: $user, item_id: "
+               ".key, rating: .value}' > rows.jsonl");
 }
 
 // The command that makes a row of each element of a list within the rows.
@@ -170,9 +171,12 @@ std::string rows_of_list(const fs::path& path, const std::string& list, bool pyt
   const std::string jq = "jq -c '. as $row | ." + name +
                          "[] | (if type == \"object\" then . else {item_id: .} end) + ($row | del(." + name +
                          "))'";
-  if (!python) return jq + " " + path.string() + " > rows.jsonl";
-  return "python3 -c \"import ast, json; [print(json.dumps(ast.literal_eval(line))) for line in open('" +
-         path.string() + "')]\" | " + jq + " > rows.jsonl";
+  const std::string text = data::text_command(path) + " | ";
+  if (!python) return text + jq + " > rows.jsonl";
+  return text +
+         "python3 -c \"import ast, json, sys; [print(json.dumps(ast.literal_eval(line))) for line in "
+         "sys.stdin]\" | " +
+         jq + " > rows.jsonl";
 }
 
 struct ObjectProbe {

@@ -42,6 +42,7 @@ TEST_F(ImportCase, PackedFilesAreReadInPlace) {
   EXPECT_EQ(read(gzip(log)), rows);
   EXPECT_EQ(read(gzip(gzip(log))), rows) << "twice packed";
   EXPECT_EQ(read(gzip(kHead) + gzip("u,x,4,7\n")), rows) << "one behind the other";
+  refuse({"zcat ", "r.csv | jq -c"}, gzip(R"({"n":1,"data":[{"a":1},{"a":2}]})"));
   pack_zip(folder_ / "m.zip", {{"ml/r.csv", log}, {"__MACOSX/ml/._r.csv", "x"}});
   EXPECT_EQ(read(options("m.zip")), rows);
   pack_zip(folder_ / "l.zip", {{"ml/ratings.csv", "userId,movieId,rating,timestamp\n1,10,3.5,900\n"},
