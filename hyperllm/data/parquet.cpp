@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string quoted(const std::string& text) {
+std::string sql_text(const std::string& text) {
   std::string result = "'";
   for (const char letter : text) result.append(letter == '\'' ? 2 : 1, letter);
   return result + "'";
@@ -115,7 +115,7 @@ ByteSourcePtr parquet_as_csv(const fs::path& path) {
   if (works({"duckdb", "--version"}))
     return std::make_unique<Child>(
         std::vector<std::string>{"duckdb", "-csv", "-header", "-nullvalue", "", "-c",
-                                 "SELECT * FROM read_parquet(" + quoted(file) + ")"},
+                                 "SELECT * FROM read_parquet(" + sql_text(file) + ")"},
         size);
   if (works({"python3", "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('pyarrow') is None)"}))
     return std::make_unique<Child>(std::vector<std::string>{"python3", "-c", kPython, file}, size);

@@ -5,7 +5,7 @@
 namespace hyperllm::data {
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string shell_word(const std::string& text) {
   constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
   if (text.find_first_not_of(kPlain) == text.npos) return text;
   std::string result = "'";
@@ -17,8 +17,8 @@ std::string quoted(const std::string& text) {
 
 std::string text_command(const std::filesystem::path& path) {
   if (const std::filesystem::path archive = stored_file(path); archive != path)
-    return "unzip -p " + quoted(archive.string()) + " " +
-           quoted(path.string().substr(archive.string().size() + 1));
+    return "unzip -p " + shell_word(archive.string()) + " " +
+           shell_word(path.string().substr(archive.string().size() + 1));
   const std::string packing = open_bytes(path, "").packing;
   const char* const program = packing == "gzip"    ? "zcat "
                               : packing == "bzip2" ? "bzcat "
@@ -26,7 +26,7 @@ std::string text_command(const std::filesystem::path& path) {
                               : packing == "zstd"  ? "zstdcat "
                               : packing == "zip"   ? "unzip -p "
                                                    : "cat ";
-  return program + quoted(path.string());
+  return program + shell_word(path.string());
 }
 
 }  // namespace hyperllm::data
