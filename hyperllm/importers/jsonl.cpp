@@ -81,6 +81,10 @@ class JsonRecords : public Records {
     return true;
   }
   void check() const override {
+    if (!objects_.object().problem.empty() && objects_.text().starts_with('['))
+      throw data_error(lines().path().string(), line(), "", objects_.object().problem,
+                       "Make a table of a list of lists with " + data::text_command(lines().path()) +
+                           " | jq -r '.[] | @csv' > rows.csv and give rows.csv.");
     if (!objects_.object().problem.empty())
       throw data_error(
           lines().path().string(), line(), "", objects_.object().problem,
