@@ -218,8 +218,8 @@ Importer amazon_importer() {
                            ItemCollector& items, bool own) {
     if (!own) return false;
     const json object = first_object(path, options.encoding);
-    if (!object.is_object() || (!options.item_column.empty() && object.contains(options.item_column)))
-      return false;
+    const bool own_id = options.item_column == kOldFields.item || options.item_column == kNewFields.item;
+    if (!object.is_object() || (!own_id && object.contains(options.item_column))) return false;
     read_amazon_items(path, context, items, options.encoding);
     return true;
   };

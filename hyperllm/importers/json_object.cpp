@@ -66,7 +66,7 @@ std::string reason_of(std::string_view line) {
   if (!data::is_utf8(line)) return "not a JSON object: it is not UTF-8; give the file's encoding";
   try {
     const nlohmann::json value = nlohmann::json::parse(line.begin(), line.end());
-    return std::string("not a JSON object but a ") + value.type_name();
+    return std::string("not a JSON object but ") + (value.is_array() ? "an " : "a ") + value.type_name();
   } catch (const nlohmann::json::parse_error& error) {
     std::string why = error.what();
     const std::size_t at = why.find("syntax error");

@@ -81,6 +81,10 @@ class JsonRecords : public Records {
     return true;
   }
   void check() const override {
+    if (!objects_.object().problem.empty() && objects_.text().starts_with('['))
+      throw data_error(lines().path().string(), line(), "", objects_.object().problem,
+                       "Make a table of a list of lists with " + data::text_command(lines().path()) +
+                           " | jq -r '.[] | @csv' > rows.csv and give rows.csv.");
     if (!objects_.object().problem.empty())
       throw data_error(
           lines().path().string(), line(), "", objects_.object().problem,
@@ -283,8 +287,7 @@ void read_items_jsonl(const fs::path& path, const CsvColumns& columns, const Con
     ItemText item = data::item_from_json(object.value, id);
     if (const auto found = object.value.find(id); found != object.value.end()) item.id = value_text(*found);
     if (item.id.empty())
-      throw data_error(path.string(), objects.line(), columns.item.empty() ? "id" : columns.item,
-                       "it is missing or empty",
+      throw data_error(path.string(), objects.line(), id, "it is missing or empty",
                        "Give the id that the interactions use, or name the field with item_column.");
     if (report.used.empty()) report.used = {{"id", id}};
     if (!items.wants(item.id)) return;

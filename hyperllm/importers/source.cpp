@@ -4,6 +4,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/file_set.h"
+#include "hyperllm/data/numbers.h"
 #include "hyperllm/importers/importer.h"
 
 namespace hyperllm::importers {
@@ -50,6 +51,16 @@ const Importer& detect(ImportOptions& options) {
           members + (members.empty() ? "" : ".") + " Give the path of the file with the interactions.");
 }
 
+// Items go by the name that the interactions give them, where their file has a column of that name: a catalogue
+// of books has an asin and an isbn, too.
+ImportOptions with_item_name(ImportOptions options, const Source& source) {
+  if (!options.item_column.empty() && !data::to_integer(options.item_column)) return options;
+  if (source.raw.reports.empty()) return options;
+  for (const auto& [role, column] : source.raw.reports.front().used)
+    if (role == "item") options.item_column = column;
+  return options;
+}
+
 }  // namespace
 
 Source read_source(const ImportOptions& told, const Context& context) {
@@ -80,8 +91,9 @@ Source read_source(const ImportOptions& told, const Context& context) {
   return source;
 }
 
-ItemTexts read_item_texts(const Source& source, const ImportOptions& options,
+ItemTexts read_item_texts(const Source& source, const ImportOptions& told,
                           const std::vector<std::string>& ids, const Context& context) {
+  const ImportOptions options = with_item_name(told, source);
   ItemCollector items(ids, options.columns().bad_rows);
   bool read = false;
   const Importer& own = find_importer(source.format);

@@ -62,7 +62,8 @@ TEST_F(ImportCase, JsonListsThatAreNotWhole) {
   refuse({"r.csv:2", "value is not closed"}, "[" + row + ",\n" + row.substr(0, 9) + "\n");
   refuse({"r.csv:3", "not a JSON object", "at byte 9", "bad_rows = skip"},
          "[" + row + ",\n\n{\"user\":,\"item\":3},\n" + row + "]");
-  refuse({"r.csv:1", "not a JSON object but a array"}, "[[\"u\",\"x\",4],[\"v\",\"y\",5]]");
+  refuse({"r.csv:1", "not a JSON object but an array", "jq -r '.[] | @csv' > rows.csv"},
+         "[[\"u\",\"x\",4],[\"v\",\"y\",5]]");
 }
 
 TEST_F(ImportCase, JsonBadRowsInLists) {

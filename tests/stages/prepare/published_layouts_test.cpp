@@ -74,6 +74,22 @@ TEST_F(PublishedLayouts, RatingsAndPlays) {
             (Rows{{"a", "7", 1, kDay}}));
 }
 
+TEST_F(PublishedLayouts, GoodreadsBooksHaveOtherIdsToo) {
+  put("log.json",
+      R"({"user_id":"88","book_id":"2","review_id":"r","is_read":false,"rating":0,"date_added":"Sun Sep 13 00:00:00 -0800 2020","read_at":""})");
+  put("books.json", R"({"isbn":"","asin":"B00","book_id":"2","title":"Mill","work_id":"5"})");
+  PrepareOptions o = options("log.json");
+  o.items = folder_ / "books.json";
+  EXPECT_EQ(read(o), (Rows{{"88", "2", 0, kDay + 8 * 3600}}));
+  EXPECT_NE(read_file(folder_ / "out/items.jsonl").find("Mill"), std::string::npos);
+  put("log.csv", "user_id,book_id\n88,2\n");
+  put("books.csv", "asin,book_id,title\nB00,2,Barn\n");
+  o = options("log.csv");
+  o.items = folder_ / "books.csv";
+  read(o);
+  EXPECT_NE(read_file(folder_ / "out/items.jsonl").find("Barn"), std::string::npos);
+}
+
 TEST_F(PublishedLayouts, AmazonBenchmarkSplits) {
   const std::string head = "user_id,parent_asin,rating,timestamp,history\n";
   put("B.train.csv", head + "U,B000000001,5.0,1599955200000,\n");
