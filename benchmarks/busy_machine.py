@@ -52,7 +52,7 @@ def make_dataset(program, folder, users=3_000, items=1_500, interactions=60_000)
 def seconds_of(program, folder, options, epochs):
     shutil.rmtree(folder / "run", ignore_errors=True)
     start = time.monotonic()
-    call([program, "train", "--dataset", folder / "data", "--variant", "structural", "--epochs", epochs, "--batch-size",
+    call([program, "train", "--dataset", folder / "data", "--variant", "structural", "--objective", "hinge", "--epochs", epochs, "--batch-size",
           5_000, "--eval-users", 1_000, "--output", folder / "run", *options])
     return time.monotonic() - start
 

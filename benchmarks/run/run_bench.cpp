@@ -118,10 +118,10 @@ json beauty(const Settings& settings) {
     fs::remove(link);
     fs::create_symlink(raw / ("phase1_" + std::string(kind) + "_embeddings.npy"), link);
   }
-  return train(
-      settings, "beauty",
-      {"--dataset", folder.string(), "--init-embeddings", (settings.work / "phase1").string(),
-       "--tag-tag-weight", "2", "--momentum-from-gradient", "--epochs", std::to_string(settings.epochs)});
+  return train(settings, "beauty",
+               {"--dataset", folder.string(), "--init-embeddings", (settings.work / "phase1").string(),
+                "--tag-tag-weight", "2", "--objective", "auto", "--lr", "1e-3", "--momentum-from-gradient",
+                "--epochs", std::to_string(settings.epochs)});
 }
 
 json synthetic(const Settings& settings, std::int64_t part) {
@@ -149,6 +149,7 @@ json synthetic(const Settings& settings, std::int64_t part) {
   }
   Words words = {"--dataset",    folder.string(),
                  "--variant",    "structural",
+                 "--objective",  "hinge",
                  "--epochs",     std::to_string(settings.synthetic_epochs),
                  "--batch-size", std::to_string((train_size + settings.steps - 1) / settings.steps),
                  "--eval-users", std::to_string(settings.eval_users)};

@@ -74,7 +74,7 @@ class Softmax final : public Objective {
                                              grouped.first);
   }
 
-  double tau_ = 0.5;
+  double tau_ = 1.0;
 };
 
 }  // namespace

@@ -115,6 +115,7 @@ TrainOptions LawBench::in_framework(const std::string& backbone, const std::stri
   options.output = folder / "run";
   options.model = backbone;
   options.framework = framework;
+  options.objective = "auto";
   options.embeddings = "planted";
   options.dim = 6;
   options.layers = 2;

@@ -21,7 +21,7 @@ struct TrainOptions {
   std::filesystem::path output;
   std::string model = "hgcf";
   std::string framework = "hyperllm";
-  std::string objective = "auto";
+  std::string objective = "softmax";
   std::string embeddings = "lsa";
   std::int64_t seed = 1;
 
@@ -32,14 +32,14 @@ struct TrainOptions {
   double init_scale = 0.1;
   double margin = 1.6;
 
-  std::int64_t epochs = 500;
-  std::int64_t patience = 50;
+  std::int64_t epochs = 200;
+  std::int64_t patience = 15;
   std::int64_t eval_every = 1;
   std::int64_t eval_users = 0;
   std::int64_t batch_size = 4096;
   std::string sampling = "fresh";
   std::string optimizer = "auto";
-  double lr = 1e-3;
+  double lr = 2e-3;
   double momentum = 0.95;
   bool momentum_from_gradient = false;
   double weight_decay = -1;

@@ -34,6 +34,8 @@ class TrainOnBeauty : public test::FolderTest {
   // The settings of the authors' HGCF runs.
   TrainOptions options(const std::string& variant, std::int64_t epochs) const {
     TrainOptions out;
+    out.objective = "auto";
+    out.lr = 1e-3;
     out.dataset = folder_ / "beauty";
     out.output = folder_ / "run";
     out.set("variant", variant);

@@ -24,6 +24,8 @@ class EndsTest : public test::FolderTest {
  protected:
   TrainOptions options(const std::string& shop, const std::string& output) const {
     TrainOptions out;
+    out.objective = "auto";
+    out.lr = 1e-3;
     out.dataset = folder_ / shop;
     out.output = folder_ / output;
     out.set("variant", "base");

@@ -31,6 +31,8 @@ class FrameworkRuns : public test::FolderTest, public ::testing::WithParamInterf
   }
   TrainOptions options(const std::string& output) const {
     TrainOptions out;
+    out.objective = "auto";
+    out.lr = 1e-3;
     out.dataset = folder_ / "planted";
     out.output = folder_ / output;
     out.framework = GetParam();
@@ -118,6 +120,8 @@ INSTANTIATE_TEST_SUITE_P(All, FrameworkRuns, ::testing::Values("kar", "rlmrec_co
 
 TEST(FrameworkOptions, AreRefusedOutOfRangeAndForAnotherFramework) {
   TrainOptions options;
+  options.objective = "auto";
+  options.lr = 1e-3;
   options.dataset = "data";
   options.output = "run";
   options.framework = "kar";

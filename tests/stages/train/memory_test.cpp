@@ -29,6 +29,8 @@ TEST_F(PlannedMemory, IsWithinAQuarterOfThePeak) {
     data::save_tags(made.tags, folder_ / "made", made.dataset.items);
   }
   TrainOptions options;
+  options.objective = "auto";
+  options.lr = 1e-3;
   options.dataset = folder_ / "made";
   options.output = folder_ / "run";
   options.set("variant", "structural");

@@ -23,6 +23,8 @@ constexpr const char* kFolder = "HYPERLLM_TEST_RUN";
 
 TrainOptions options(const fs::path& folder, const std::string& output) {
   TrainOptions out;
+  out.objective = "auto";
+  out.lr = 1e-3;
   out.dataset = folder / "planted";
   out.output = folder / output;
   out.embeddings = "planted";

@@ -26,6 +26,8 @@ class SharedPhaseTest : public test::FolderTest {
 
   TrainOptions options(const std::string& output, bool shares = true) const {
     TrainOptions out;
+    out.objective = "auto";
+    out.lr = 1e-3;
     out.dataset = folder_ / "planted";
     out.output = folder_ / output;
     out.embeddings = "planted";

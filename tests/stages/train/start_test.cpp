@@ -40,6 +40,8 @@ class ColumnStartTest : public test::FolderTest {
 
   TrainOptions options(const std::string& model) const {
     TrainOptions with;
+    with.objective = "auto";
+    with.lr = 1e-3;
     with.dataset = folder_ / "lonely";
     with.output = folder_ / "run";
     with.model = model;

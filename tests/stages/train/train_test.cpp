@@ -40,6 +40,8 @@ class TrainTest : public test::FolderTest {
     out.dataset = folder_ / "planted";
     out.output = folder_ / output;
     out.set("variant", variant);
+    out.objective = "auto";
+    out.lr = 1e-3;
     out.embeddings = "planted";
     out.dim = 4;
     out.set("experts", "2");
