@@ -45,7 +45,7 @@ class RealRecipe : public hyperllm::test::FolderTest {
                       "item.md'\nuser_prompt = '" + at + "user.md'\nrepair_prompt = '" + at +
                       "repair.md'\ntag_rules = '" + at +
                       "rules.tsv'\n[embed]\ndimension = 6\n[train]\ndim = 4\nlayers = 1\nepochs = 3\nlr = "
-                      "0.05\nobjective = 'softmax'\n"
+                      "0.05\nobjective = 'softmax'\nsoftmax_tau = 0.5\n"
                       "phase1_epochs = 1\nexperts = 2\nbatch_size = 256\n"
                       "[runs.a]\n[runs.b]\ninit_embeddings = '" +
                       at + "out,put/runs/a/phase1'\n[runs.popular]\nmodel = 'popular'\n");

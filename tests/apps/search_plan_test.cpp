@@ -19,6 +19,7 @@ input = "ratings.csv"
 epochs = 135
 [runs.hgcf]
 variant = "base"
+objective = "hinge"
 [runs.softmax]
 variant = "base"
 objective = "softmax"
@@ -70,21 +71,21 @@ item_knn_neighbours = [50, 100, 200]
 
 TEST_F(SearchPlanTest, MistakesAreToldWithTheirPlaceBeforeAnyTrial) {
   const std::string space = "[search.space]\nmargin = [1, 2]\n", one = "runs = 'hgcf'\n";
-  refused({"r.toml:14: [search]: unknown key 'trails'; did you mean 'trials'?"}, "trails = 3\n" + space);
-  refused({"r.toml:14: [search]: ", "'metric'", "recall@10, recall@20, ndcg@10, ndcg@20, score", "ndcg@50"},
+  refused({"r.toml:15: [search]: unknown key 'trails'; did you mean 'trials'?"}, "trails = 3\n" + space);
+  refused({"r.toml:15: [search]: ", "'metric'", "recall@10, recall@20, ndcg@10, ndcg@20, score", "ndcg@50"},
           "metric = 'ndcg@50'\n" + space);
   refused({"'method'", "grid, random, halving"}, "method = 'tpe'\n" + space);
-  refused({"r.toml:14: [search]: the recipe has no run 'hgfc'; did you mean 'hgcf'?"},
+  refused({"r.toml:15: [search]: the recipe has no run 'hgfc'; did you mean 'hgcf'?"},
           "runs = 'hgfc'\n" + space);
   refused({"'hgcf' stands there twice"}, "runs = ['hgcf', 'hgcf']\n" + space);
-  refused({"r.toml:16: [search.space]: unknown key 'margni'; did you mean 'margin'?"},
+  refused({"r.toml:17: [search.space]: unknown key 'margni'; did you mean 'margin'?"},
           one + "[search.space]\nmargni = [1]\n");
-  refused({"r.toml:16: [search.space]: 'margin': low 3, high 1: low must be below high"},
+  refused({"r.toml:17: [search.space]: 'margin': low 3, high 1: low must be below high"},
           one + "[search.space]\nmargin = {low = 3, high = 1}\n");
-  refused({"r.toml:16", "[search.space.margin]: unknown key 'lo'"},
+  refused({"r.toml:17", "[search.space.margin]: unknown key 'lo'"},
           one + "[search.space]\nmargin = {lo = 3, high = 1}\n");
   refused({"'margin': a range has both"}, one + "[search.space]\nmargin = {low = 3}\n");
-  refused({"r.toml:16: [search.space]", "option 'margin': expected 0 to 10000, got '-1'"},
+  refused({"r.toml:17: [search.space]", "option 'margin': expected 0 to 10000, got '-1'"},
           one + "[search.space]\nmargin = {low = -1, high = 1}\n");
   refused({"'layers': expected a whole number, got 2.5"}, one + "[search.space]\nlayers = [2, 2.5]\n");
   refused({"'layers'", "whole"}, one + "[search.space]\nlayers = {low = 1.5, high = 3}\n");

@@ -116,6 +116,7 @@ TrainOptions LawBench::in_framework(const std::string& backbone, const std::stri
   options.model = backbone;
   options.framework = framework;
   options.objective = "auto";
+  options.patience = 50;
   options.embeddings = "planted";
   options.dim = 6;
   options.layers = 2;

@@ -20,6 +20,7 @@ using manifold::Space;
 using torch::Tensor;
 
 constexpr double kC = 0.7, kMargin = 0.8;
+constexpr const char* kTau = "0.5";  // not the default
 constexpr std::int64_t kNodes = 9;
 
 // What a softmax takes for "near": minus a squared distance, or an inner product.
@@ -42,7 +43,10 @@ class EveryGeometry : public ::testing::TestWithParam<Geometry> {
     points_ = (0.3 * torch::randn({kNodes, 3})).requires_grad_(true);
   }
   double loss(const char* name, std::span<const Task> tasks) {
-    return loss(*make_objective(name), tasks, kMargin);
+    const auto objective = make_objective(name);
+    const FieldList fields = objective->fields();
+    if (name == std::string_view("softmax")) assign_field(find_field(fields, "tau", name), kTau);
+    return loss(*objective, tasks, kMargin);
   }
   double loss(const Objective& objective, std::span<const Task> tasks, double margin) {
     points_.mutable_grad() = Tensor();
@@ -67,11 +71,12 @@ class EveryGeometry : public ::testing::TestWithParam<Geometry> {
     return sum;
   }
   double softmax(const Pairs& pairs, std::int64_t first, std::int64_t count) const {
+    const double tau = std::stod(kTau);
     double sum = 0;
     for (std::int64_t i = 0; i < pairs.size(); ++i) {
       double all = 0;
-      for (std::int64_t j = first; j < first + count; ++j) all += std::exp(near(pairs.anchor[i], j) / 0.5);
-      sum += std::log(all) - near(pairs.anchor[i], pairs.positive[i]) / 0.5;
+      for (std::int64_t j = first; j < first + count; ++j) all += std::exp(near(pairs.anchor[i], j) / tau);
+      sum += std::log(all) - near(pairs.anchor[i], pairs.positive[i]) / tau;
     }
     return sum;
   }

@@ -30,7 +30,7 @@ namespace hyperllm::stages::train {
 struct TrainResult {
   std::int64_t best_epoch = 0;
   std::int64_t epochs = 0;
-  bool paused = false;                                // there is no model yet
+  bool paused = false;                                // the model is that of the best epoch so far
   std::vector<std::pair<std::string, double>> valid;  // metrics of the best epoch; empty for a baseline
   std::vector<std::filesystem::path> inputs, outputs;
   std::vector<std::filesystem::path> checkpoints;  // of use until the run's manifest is written

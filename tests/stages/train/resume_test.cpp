@@ -120,7 +120,8 @@ TEST_F(PausedTest, HoweverOftenItEndsInTheFilesOfAStraightRun) {
     EXPECT_EQ(paused.valid.size(), 4u);
     EXPECT_TRUE(fs::exists(folder_ / "paused/paused.json"));
     EXPECT_FALSE(fs::exists(folder_ / "paused/result.json"));
-    EXPECT_FALSE(fs::exists(folder_ / "paused/model"));
+    EXPECT_TRUE(fs::exists(folder_ / "paused/model"));
+    EXPECT_TRUE(fs::exists(folder_ / "paused/unfinished.json")) << "whose model it is";
   }
   const TrainResult ended = of("paused", 15);
   EXPECT_FALSE(ended.paused) << "the pause is the end";

@@ -162,7 +162,7 @@ TEST_F(TrainTest, ABaselinesOptionIsOfItAlone) {
   with.set("ease_lambda", "1");
   fails(ErrorCode::kInvalidArgument, {"'ease_lambda' belongs to the model ease", "'model' is hgcf"}, with);
   with = options("base");
-  with.set("softmax_tau", "1");
+  with.set("softmax_tau", "0.5");
   fails(ErrorCode::kInvalidArgument,
         {"'softmax_tau' belongs to the objective softmax", "'objective' is auto, which is hinge"}, with);
   with.set("phase1_objective", "softmax");
