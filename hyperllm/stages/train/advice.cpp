@@ -22,7 +22,8 @@ std::optional<std::string> advice(const Ended& ended) {
            "another. Look at the validation split: `hyperllm prepare` with a larger 'valid_ratio'.";
   if (ended.best_epoch == 0)
     return ended.phase + ": none of the " + std::to_string(ended.epochs) +
-           " epochs was better on validation than the start, so the result is the untrained start. Try "
+           " epochs was better on validation than the start, so the result is that start: "
+           "random points, or what phase 1 or the embeddings gave. Try "
            "another " +
            option(ended, "lr") + " (now " + short_number(ended.lr, "%g") + ") or another " +
            option(ended, "objective") + " (now " + ended.objective + ").";

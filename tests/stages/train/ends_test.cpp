@@ -92,7 +92,7 @@ TEST_F(EndsTest, ARunThatNeverBecameBetterSaysSo) {
   with.dim = 8;
   with.objective = "softmax";
   with.lr = 2;
-  expect_one(notes(with), {"phase2: none of the 4 epochs", "untrained start", "'lr' (now 2)",
+  expect_one(notes(with), {"phase2: none of the 4 epochs", "the result is that start", "'lr' (now 2)",
                            "'objective' (now softmax)"});
 }
 
