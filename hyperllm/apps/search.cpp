@@ -15,6 +15,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/json.h"
 #include "hyperllm/base/lock.h"
+#include "hyperllm/base/text_table.h"
 #include "hyperllm/metrics/evaluation_files.h"
 
 namespace hyperllm::apps {
@@ -142,9 +143,8 @@ class Searcher {
   std::string best_text(const std::string& run) const {
     const auto found = best_.find(run);
     if (found == best_.end()) return "";
-    char value[32];
-    std::snprintf(value, sizeof value, "%.4f", found->second.second);
-    return "best " + plan_.options.metric + " " + value + " (" + trial_name(found->second.first) + ")";
+    return "best " + plan_.options.metric + " " + fixed(found->second.second, 4) + " (" +
+           trial_name(found->second.first) + ")";
   }
 
   // `part`: of the running job that is done.
@@ -167,9 +167,7 @@ class Searcher {
     try {
       const search::Reached reached = train(run, claim.job, Context{&sink, context_.stop});
       study_->reach(claim, reached);
-      char text[96];
-      std::snprintf(text, sizeof text, ": %s %.4f", plan_.options.metric.c_str(), reached.value);
-      context_.info(name + text +
+      context_.info(name + ": " + plan_.options.metric + " " + fixed(reached.value, 4) +
                     (run.has_epochs ? " after " + std::to_string(reached.epochs) + " epochs" : ""));
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kInterrupted) context_.check_stop("search");

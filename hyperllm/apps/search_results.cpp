@@ -6,18 +6,19 @@
 
 #include "hyperllm/apps/console.h"
 #include "hyperllm/apps/recipe_text.h"
+#include "hyperllm/base/text_table.h"
 
 namespace hyperllm::apps {
 namespace {
 
 using search::TrialRecord;
-using Cells = std::vector<std::string>;
 
 constexpr std::size_t kShown = 10;
 
-std::string number_text(double value, const char* format) {
+// As many digits as tell any two values apart.
+std::string exact(double value) {
   char text[40];
-  std::snprintf(text, sizeof text, format, value);
+  std::snprintf(text, sizeof text, "%.17g", value);
   return text;
 }
 
@@ -41,19 +42,6 @@ std::vector<const TrialRecord*> ranked(const SearchedTrials& results) {
   return found;
 }
 
-std::string aligned(const std::vector<Cells>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Cells& row : rows)
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  std::string text;
-  for (const Cells& row : rows) {
-    for (std::size_t c = 0; c < row.size(); ++c)
-      text += "  " + std::string(widths[c] - row[c].size(), ' ') + row[c];
-    text += "\n";
-  }
-  return text;
-}
-
 std::string run_table(const SearchPlan& plan, const SearchedTrials& results) {
   const SearchedRun& run = *results.run;
   std::int64_t failed = 0;
@@ -69,20 +57,23 @@ std::string run_table(const SearchPlan& plan, const SearchedTrials& results) {
                      (failed > 0 ? ", " + std::to_string(failed) + " failed" : "") + "; " +
                      (run.has_epochs ? grouped(search::spent_epochs(results.trials)) + " epochs in " : "") +
                      clock_text(search::spent_seconds(results.trials)) + " of training\n";
-  std::vector<Cells> rows = {{"trial", metric}};
-  if (run.has_epochs) rows[0].insert(rows[0].end(), {"epochs", "best"});
-  for (const search::Dimension& dimension : run.space.dimensions()) rows[0].push_back(dimension.option);
+  TextTable table;
+  table.left = 0;
+  table.rule = false;
+  table.header = {"  trial", metric};
+  if (run.has_epochs) table.header.insert(table.header.end(), {"epochs", "best"});
+  for (const search::Dimension& dimension : run.space.dimensions()) table.header.push_back(dimension.option);
   const std::vector<const TrialRecord*> best = ranked(results);
   for (std::size_t i = 0; i < std::min(best.size(), kShown); ++i) {
     const search::Reached& reached = best[i]->rungs.back();
-    rows.push_back({std::to_string(best[i]->number + 1), number_text(reached.value, "%.4f")});
+    std::vector<TableCell>& row = table.rows.emplace_back();
+    row = {std::to_string(best[i]->number + 1), fixed(reached.value, 4)};
     if (run.has_epochs)
-      rows.back().insert(rows.back().end(),
-                         {std::to_string(reached.epochs), std::to_string(reached.best_epoch)});
+      row.insert(row.end(), {std::to_string(reached.epochs), std::to_string(reached.best_epoch)});
     for (const search::Dimension& dimension : run.space.dimensions())
-      rows.back().push_back(setting(run, best[i]->number, dimension.option));
+      row.push_back(setting(run, best[i]->number, dimension.option));
   }
-  if (rows.size() > 1) text += aligned(rows);
+  if (!table.rows.empty()) text += format_table(table, TableStyle::kText);
   for (const auto& [reason, times] : reasons)
     text += "  failed, " + std::to_string(times) + ": " + reason + "\n";
   return text;
@@ -125,7 +116,7 @@ std::string trials_tsv(const SearchPlan& plan, const std::vector<SearchedTrials>
       for (const char* name : {"recall@10", "recall@20", "ndcg@10", "ndcg@20"}) {
         const auto found = std::find_if(reached.metrics.begin(), reached.metrics.end(),
                                         [&](const auto& metric) { return metric.first == name; });
-        text += "\t" + (found == reached.metrics.end() ? "" : number_text(found->second, "%.17g"));
+        text += "\t" + (found == reached.metrics.end() ? "" : exact(found->second));
       }
       for (const std::string& option : options) text += "\t" + cell(setting(*of.run, trial.number, option));
       text += "\t" + cell(trial.problem) + "\n";
@@ -145,7 +136,7 @@ std::string best_recipe(const Recipe& recipe, const SearchPlan& plan,
     const auto best = ranked(of);
     if (best.empty()) continue;
     head += "# " + of.run->run.name + ": " + trial_name(best.front()->number) + ", " +
-            number_text(best.front()->rungs.back().value, "%.6f") + "\n";
+            fixed(best.front()->rungs.back().value, 6) + "\n";
     RecipeTable* table = nullptr;
     const std::string own = "runs." + of.run->run.name;
     for (RecipeTable& run : tuned.runs)

@@ -5,13 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "hyperllm/base/error.h"
+#include "hyperllm/base/process.h"
 
 namespace hyperllm::apps {
 namespace {
@@ -20,32 +19,17 @@ namespace fs = std::filesystem;
 
 constexpr const char* kName = "hyperllm-train";
 
-bool can_be_started(const fs::path& file) {
-  return fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0;
-}
-
-fs::path find_program() {
+fs::path train_program() {
   std::error_code ignored;
   const fs::path own = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (const fs::path& folder : {own, own.parent_path() / "libexec/hyperllm"})
-    if (!own.empty() && can_be_started(folder / kName)) return folder / kName;
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path ? path : "");
-  for (std::string folder; std::getline(folders, folder, ':');)
-    if (!folder.empty() && can_be_started(fs::path(folder) / kName)) return fs::path(folder) / kName;
-  return {};
-}
-
-std::string in_quotes(const fs::path& file) {
-  std::string text = "'";
-  for (const char letter : file.string()) text += letter == '\'' ? "'\\''" : std::string(1, letter);
-  return text + "'";
+  return own.empty() ? find_program(kName)
+                     : find_program(kName, {own, own.parent_path() / "libexec/hyperllm"});
 }
 
 // Asked in advance: once the process is the other program, the dynamic loader's message would be the last
 // word. The loader lists what it would load in 20 ms, without loading it.
 std::string missing_libraries(const fs::path& program) {
-  const std::string command = "LD_TRACE_LOADED_OBJECTS=1 " + in_quotes(program) + " 2>/dev/null";
+  const std::string command = "LD_TRACE_LOADED_OBJECTS=1 " + shell_word(program.string()) + " 2>/dev/null";
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(::popen(command.c_str(), "r"), ::pclose);
   std::string missing;
   std::array<char, 4096> line{};
@@ -63,7 +47,7 @@ void become_train_program(const std::vector<std::string>& arguments, const std::
   const auto needs = [&](const std::string& what) {
     return Error(ErrorCode::kUnavailable, wanted + " needs " + what);
   };
-  const fs::path program = find_program();
+  const fs::path program = train_program();
   if (program.empty())
     throw needs(
         std::string("the program ") + kName +

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <sstream>
 
 #include "hyperllm/base/descriptor.h"
 
@@ -36,6 +38,27 @@ std::optional<Ended> run_program(const std::vector<std::string>& command,
   const ssize_t count = ::pread(complaints.get(), ended.complaints.data(), ended.complaints.size(), 0);
   ended.complaints.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   return ended;
+}
+
+std::filesystem::path find_program(const std::string& name, std::vector<std::filesystem::path> first) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) first.emplace_back(folder);
+  for (const std::filesystem::path& folder : first) {
+    std::error_code ignored;
+    if (const auto file = folder / name; !folder.empty() && std::filesystem::is_regular_file(file, ignored) &&
+                                         ::access(file.c_str(), X_OK) == 0)
+      return file;
+  }
+  return {};
+}
+
+std::string shell_word(const std::string& text) {
+  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+  if (!text.empty() && text.find_first_not_of(kPlain) == text.npos) return text;
+  std::string word = "'";
+  for (const char letter : text) word += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return word + "'";
 }
 
 }  // namespace hyperllm

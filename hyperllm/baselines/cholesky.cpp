@@ -8,6 +8,7 @@
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/baselines/waves.h"
 #include "hyperllm/kernels/blas.h"
 
 namespace hyperllm::baselines {
@@ -45,7 +46,7 @@ void cholesky(std::span<double> a, std::int64_t n, const Context& context) {
   const auto size_of = [&](std::int64_t block) { return std::min(kBlock, n - block * kBlock); };
   Progress progress(context, "EASE: factor", blocks);
   for (std::int64_t k = 0; k < blocks; ++k) {
-    context.check_stop("EASE");
+    check_stop(context, "EASE");
     const std::int64_t first = k * kBlock, size = size_of(k), below = first + size;
     factor_diagonal(at(first, first), size, n, first);
     const auto rows_of = [&](std::int64_t i) { return size_of(k + 1 + i); };

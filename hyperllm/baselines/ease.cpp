@@ -15,28 +15,22 @@
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/cholesky.h"
 #include "hyperllm/baselines/ease_gram.h"
+#include "hyperllm/baselines/waves.h"
 
 namespace hyperllm::baselines {
 namespace {
 
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
-// Blocks between two looks at the progress and the user's wish to stop.
-constexpr std::int64_t kWave = 16;
 
 blasint to_blas(std::int64_t value) { return static_cast<blasint>(value); }
 
 std::int64_t blocks_of(std::int64_t n) { return (n + kBlock - 1) / kBlock; }
 
-// Calls body(block) for every block, in parallel waves.
+// Calls body(block) for every block.
 void for_blocks(std::int64_t blocks, const char* task, const Context& context,
                 const std::function<void(std::int64_t)>& body) {
   Progress progress(context, task, blocks);
-  for (std::int64_t first = 0; first < blocks; first += kWave) {
-    context.check_stop("EASE");
-    const std::int64_t count = std::min(kWave, blocks - first);
-    parallel_blocks(count, [&](std::int64_t i) { body(first + i); });
-    progress.advance(count);
-  }
+  in_waves(blocks, 1, progress, context, "EASE", [&](std::int64_t block, std::int64_t) { body(block); });
 }
 
 // B's column j is -P_ij / P_jj off the diagonal; `tile` holds P for rows i and columns j, both ways round.

@@ -8,6 +8,7 @@
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/cholesky.h"
+#include "hyperllm/baselines/waves.h"
 #include "hyperllm/kernels/blas.h"
 
 namespace hyperllm::baselines {
@@ -45,7 +46,7 @@ void add_embeddings(const artifact::Matrix& embeddings, double weight, std::vect
   const std::int64_t n = embeddings.rows, cols = embeddings.cols;
   const std::vector<double> v = unit_rows(embeddings);
   kernels::use_single_threaded_blas();
-  context.check_stop("EASE");
+  check_stop(context, "EASE");
   parallel_ranges(n, kBlock, [&](std::int64_t begin, std::int64_t end) {
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, to_blas(end - begin), to_blas(end), to_blas(cols),
                 weight, v.data() + begin * cols, to_blas(cols), v.data(), to_blas(cols), 1.0,

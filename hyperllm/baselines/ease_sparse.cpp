@@ -10,12 +10,13 @@
 #include "hyperllm/baselines/ease.h"
 #include "hyperllm/baselines/ease_gram.h"
 #include "hyperllm/baselines/item_lists.h"
+#include "hyperllm/baselines/waves.h"
 
 namespace hyperllm::baselines {
 namespace {
 
 // Items that one thread takes at a time, and blocks between two looks at the user's wish to stop.
-constexpr std::int64_t kItemsPerBlock = 16, kWave = 16;
+constexpr std::int64_t kItemsPerBlock = 16;
 
 using Row = std::vector<double>;
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -172,16 +173,10 @@ retrieval::SparseWeights sparse_ease(const data::Csr& train, const EaseOptions& 
   const Columns columns(train, options, side);
   std::vector<std::vector<Neighbour>> solved(static_cast<std::size_t>(train.cols));
   Progress progress(context, "EASE: neighbourhoods", train.cols);
-  for (std::int64_t first = 0; first < train.cols; first += kWave * kItemsPerBlock) {
-    context.check_stop("EASE");
-    const std::int64_t count = std::min(kWave * kItemsPerBlock, train.cols - first);
-    parallel_ranges(count, kItemsPerBlock, [&](std::int64_t begin, std::int64_t end) {
-      Columns::Desk desk = columns.desk();
-      for (std::int64_t item = first + begin; item < first + end; ++item)
-        solved[item] = columns.solve(item, desk);
-    });
-    progress.advance(count);
-  }
+  in_waves(train.cols, kItemsPerBlock, progress, context, "EASE", [&](std::int64_t begin, std::int64_t end) {
+    Columns::Desk desk = columns.desk();
+    for (std::int64_t item = begin; item < end; ++item) solved[item] = columns.solve(item, desk);
+  });
   return by_rows(solved);
 }
 

@@ -11,6 +11,7 @@
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/base/random.h"
+#include "hyperllm/baselines/waves.h"
 #include "hyperllm/kernels/blas.h"
 
 namespace hyperllm::baselines {
@@ -21,7 +22,7 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 // Rows that one thread takes at a time, and such blocks between two looks at the user's wish to stop.
-constexpr std::int64_t kBlock = 64, kWave = 16;
+constexpr std::int64_t kBlock = 64;
 
 blasint to_blas(std::int64_t value) { return static_cast<blasint>(value); }
 
@@ -124,13 +125,7 @@ std::vector<double> ials_half_step(const data::Csr& observed, std::span<const do
     }
     multiply(block.data(), end - begin, basis, CblasTrans, solved.data() + begin * dim);
   };
-  for (std::int64_t first = 0; first < observed.rows; first += kWave * kBlock) {
-    context.check_stop("iALS", "run the same command to start again");
-    const std::int64_t count = std::min(kWave * kBlock, observed.rows - first);
-    parallel_ranges(count, kBlock,
-                    [&](std::int64_t begin, std::int64_t end) { solve_rows(first + begin, first + end); });
-    progress.advance(count);
-  }
+  in_waves(observed.rows, kBlock, progress, context, "iALS", solve_rows);
   return solved;
 }
 

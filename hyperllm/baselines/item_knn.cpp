@@ -10,12 +10,13 @@
 #include "hyperllm/base/memory.h"
 #include "hyperllm/base/parallel.h"
 #include "hyperllm/baselines/item_lists.h"
+#include "hyperllm/baselines/waves.h"
 
 namespace hyperllm::baselines {
 namespace {
 
 // Items that one thread takes at a time, and blocks between two looks at the user's wish to stop.
-constexpr std::int64_t kBlock = 64, kWave = 16;
+constexpr std::int64_t kBlock = 64;
 
 // The weight of an interaction is one factor of its user and one of its item.
 struct Factors {
@@ -130,14 +131,8 @@ retrieval::SparseWeights item_knn(const data::Csr& train, const ItemKnnOptions& 
   const Neighbourhoods neighbourhoods(train, options);
   std::vector<std::vector<Neighbour>> columns(static_cast<std::size_t>(train.cols));
   Progress progress(context, "item-kNN", train.cols);
-  for (std::int64_t first = 0; first < train.cols; first += kWave * kBlock) {
-    context.check_stop("item-kNN");
-    const std::int64_t count = std::min(kWave * kBlock, train.cols - first);
-    parallel_ranges(count, kBlock, [&](std::int64_t begin, std::int64_t end) {
-      neighbourhoods.find(first + begin, first + end, columns);
-    });
-    progress.advance(count);
-  }
+  in_waves(train.cols, kBlock, progress, context, "item-kNN",
+           [&](std::int64_t begin, std::int64_t end) { neighbourhoods.find(begin, end, columns); });
   return by_rows(columns);
 }
 

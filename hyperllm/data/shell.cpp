@@ -1,19 +1,9 @@
 #include "hyperllm/data/shell.h"
 
+#include "hyperllm/base/process.h"
 #include "hyperllm/data/bytes.h"
 
 namespace hyperllm::data {
-namespace {
-
-std::string shell_word(const std::string& text) {
-  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
-  if (text.find_first_not_of(kPlain) == text.npos) return text;
-  std::string result = "'";
-  for (const char letter : text) result += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return result + "'";
-}
-
-}  // namespace
 
 std::string text_command(const std::filesystem::path& path) {
   if (const std::filesystem::path archive = stored_file(path); archive != path)

@@ -9,12 +9,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <thread>
 #include <vector>
 
 #include "hyperllm/base/error.h"
 #include "hyperllm/base/files.h"
+#include "hyperllm/base/process.h"
 #include "hyperllm/net/http.h"
 
 namespace hyperllm::llm {
@@ -22,17 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path find_on_path() {
-  const char* variable = std::getenv("PATH");
-  std::string path = variable ? variable : "";
-  for (const char* name : {"llama-server", "llama-cpp-server"}) {
-    for (std::size_t at = 0; at <= path.size();) {
-      const std::size_t end = std::min(path.find(':', at), path.size());
-      const fs::path candidate = fs::path(path.substr(at, end - at)) / name;
-      if (end > at && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-      at = end + 1;
-    }
-  }
+fs::path find_server() {
+  for (const char* name : {"llama-server", "llama-cpp-server"})
+    if (fs::path program = find_program(name); !program.empty()) return program;
   throw Error(
       ErrorCode::kUnavailable,
       "llm = local needs llama.cpp's llama-server on PATH, and there is none. Install llama.cpp (or the "
@@ -61,7 +53,7 @@ std::string end_of(const fs::path& log) {
 }  // namespace
 
 LocalServer::LocalServer(const LocalServerOptions& options, const Context& context) {
-  const fs::path program = find_on_path();
+  const fs::path program = find_server();
   HYPERLLM_CHECK(fs::is_regular_file(options.model), ErrorCode::kIo,
                  options.model.string() + ": no such file. With llm = local, --model names a GGUF file.");
   const std::string port = std::to_string(free_port());

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "hyperllm/base/parallel.h"
+#include "hyperllm/baselines/waves.h"
 #include "hyperllm/metrics/evaluate_ranking.h"
 #include "hyperllm/models/model.h"
 #include "hyperllm/retrieval/model_files.h"
@@ -99,7 +100,7 @@ class WeightSearch {
     const std::size_t block = std::clamp<std::size_t>(kScores / (items * members_.size()), 1, 64);
     Progress progress(context, "fusion: weights", std::ssize(users_));
     for (std::size_t first = 0; first < users_.size(); first += block * kWave) {
-      context.check_stop("fusion");
+      baselines::check_stop(context, "fusion");
       add_wave(std::span(users_).subspan(first, std::min(block * kWave, users_.size() - first)), block);
       progress.advance(static_cast<std::int64_t>(std::min(block * kWave, users_.size() - first)));
     }

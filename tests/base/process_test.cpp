@@ -17,6 +17,28 @@ TEST_F(Process, StatusComplaintsAndFolder) {
   EXPECT_EQ(run_program({"sh", "-c", "cat; exit 0"})->status, 0) << "its input is empty";
 }
 
+TEST_F(Process, ProgramsAreFoundInTheFirstFolderThatMayRunThem) {
+  namespace fs = std::filesystem;
+  for (const char* folder : {"plain", "runs"}) {
+    fs::create_directories(folder_ / folder);
+    write_file(folder_ / folder / "tool", "#!/bin/sh\n");
+  }
+  fs::create_directories(folder_ / "folder" / "tool");
+  fs::permissions(folder_ / "runs/tool", fs::perms::owner_exec, fs::perm_options::add);
+  EXPECT_EQ(find_program("tool", {folder_ / "folder", folder_ / "plain", folder_ / "runs"}),
+            folder_ / "runs/tool");
+  EXPECT_EQ(find_program("tool", {folder_ / "plain"}), "");
+  EXPECT_EQ(find_program("sh").filename(), "sh");
+}
+
+TEST_F(Process, WordsOfTheShellComeBackFromIt) {
+  for (const std::string text : {"a/b-c_1.csv", "it's here", "", "$(exit 9) `x` \\ \"", "*"}) {
+    ASSERT_EQ(run_program({"sh", "-c", "printf %s " + shell_word(text) + " > said"}, folder_)->status, 0);
+    EXPECT_EQ(read_file(folder_ / "said"), text);
+  }
+  EXPECT_EQ(shell_word("a/b-c_1.csv"), "a/b-c_1.csv") << "no quotes where none are needed";
+}
+
 TEST_F(Process, NoSuchProgram) { EXPECT_FALSE(run_program({"no-such-program-anywhere"})); }
 
 }  // namespace

@@ -1,15 +1,13 @@
 #include "hyperllm/stages/train/advice.h"
 
+#include <sstream>
+
+#include "hyperllm/base/text_table.h"
+
 namespace hyperllm::stages::train {
 namespace {
 
 std::string option(const Ended& ended, const char* name) { return "'" + ended.options + name + "'"; }
-
-std::string short_number(double value, const char* format) {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
 
 }  // namespace
 
@@ -18,14 +16,12 @@ std::optional<std::string> advice(const Ended& ended) {
   if (ended.score <= 0)
     return ended.phase +
            ": no held-out item was among the first 20 of any user, so validation could not tell one epoch "
-           "from "
-           "another. Look at the validation split: `hyperllm prepare` with a larger 'valid_ratio'.";
+           "from another. Look at the validation split: `hyperllm prepare` with a larger 'valid_ratio'.";
   if (ended.best_epoch == 0)
     return ended.phase + ": none of the " + std::to_string(ended.epochs) +
            " epochs was better on validation than the start, so the result is that start: "
-           "random points, or what phase 1 or the embeddings gave. Try "
-           "another " +
-           option(ended, "lr") + " (now " + short_number(ended.lr, "%g") + ") or another " +
+           "random points, or what phase 1 or the embeddings gave. Try another " +
+           option(ended, "lr") + " (now " + (std::ostringstream() << ended.lr).str() + ") or another " +
            option(ended, "objective") + " (now " + ended.objective + ").";
   if (ended.best_epoch == ended.epochs && ended.epochs == ended.most_epochs)
     return ended.phase + ": the best epoch is the last one, " + std::to_string(ended.epochs) +
@@ -37,11 +33,9 @@ std::optional<std::string> advice_on_popularity(const training::Metrics& model,
                                                 const training::Metrics& popular) {
   if (training::score_of(model) >= training::score_of(popular)) return std::nullopt;
   return "on validation the model ranks worse than the items' popularity, which is the same for everybody: " +
-         model[1].first + " " + short_number(model[1].second, "%.4f") + " against " +
-         short_number(popular[1].second, "%.4f") +
-         ". It has not learnt what users like. Try another 'lr', 'objective' or more 'epochs'; `--model "
-         "popular` "
-         "is that ranking.";
+         model[1].first + " " + fixed(model[1].second, 4) + " against " + fixed(popular[1].second, 4) +
+         ". It has not learnt what users like. Try another 'lr', 'objective' or more 'epochs'; "
+         "`--model popular` is that ranking.";
 }
 
 }  // namespace hyperllm::stages::train

@@ -23,18 +23,9 @@ using test::run_files;
 class EndsTest : public test::FolderTest {
  protected:
   TrainOptions options(const std::string& shop, const std::string& output) const {
-    TrainOptions out;
-    out.objective = "auto";
-    out.lr = 1e-3;
-    out.dataset = folder_ / shop;
-    out.output = folder_ / output;
+    TrainOptions out = test::small_run(folder_ / shop, folder_ / output);
     out.set("variant", "base");
-    out.embeddings = "planted";
-    out.dim = 4;
-    out.set("experts", "2");
-    out.batch_size = 100;
     out.epochs = 4;
-    out.set("phase1_epochs", "2");
     return out;
   }
 

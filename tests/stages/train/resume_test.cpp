@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "hyperllm/stages/train/run.h"
+#include "tests/stages/train/run_files.h"
 #include "tests/support/folder.h"
 #include "tests/support/planted_dataset.h"
 
@@ -22,14 +23,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kFolder = "HYPERLLM_TEST_RUN";
 
 TrainOptions options(const fs::path& folder, const std::string& output) {
-  TrainOptions out;
-  out.objective = "auto";
-  out.lr = 1e-3;
-  out.dataset = folder / "planted";
-  out.output = folder / output;
-  out.embeddings = "planted";
-  out.dim = 4;
-  out.set("experts", "2");
+  TrainOptions out = test::small_run(folder / "planted", folder / output);
   out.batch_size = 40;
   out.epochs = 15;
   out.set("phase1_epochs", "10");

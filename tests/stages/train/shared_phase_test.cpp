@@ -25,17 +25,7 @@ class SharedPhaseTest : public test::FolderTest {
   }
 
   TrainOptions options(const std::string& output, bool shares = true) const {
-    TrainOptions out;
-    out.objective = "auto";
-    out.lr = 1e-3;
-    out.dataset = folder_ / "planted";
-    out.output = folder_ / output;
-    out.embeddings = "planted";
-    out.dim = 4;
-    out.set("experts", "2");
-    out.batch_size = 100;
-    out.epochs = 2;
-    out.set("phase1_epochs", "2");
+    TrainOptions out = test::small_run(folder_ / "planted", folder_ / output);
     if (shares) out.phase1_store = folder_ / "store";
     return out;
   }

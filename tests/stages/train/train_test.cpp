@@ -36,18 +36,8 @@ class TrainTest : public test::FolderTest {
   }
 
   TrainOptions options(const std::string& variant, const std::string& output = "run") const {
-    TrainOptions out;
-    out.dataset = folder_ / "planted";
-    out.output = folder_ / output;
+    TrainOptions out = test::small_run(folder_ / "planted", folder_ / output);
     out.set("variant", variant);
-    out.objective = "auto";
-    out.lr = 1e-3;
-    out.embeddings = "planted";
-    out.dim = 4;
-    out.set("experts", "2");
-    out.batch_size = 100;
-    out.epochs = 2;
-    out.set("phase1_epochs", "2");
     return out;
   }
 
