@@ -101,10 +101,11 @@ class Program {
     app_.add_flag("--verbose,-v", settings_.verbose, "Say more");
     app_.footer("`hyperllm COMMAND --help` lists a command's options. Recipes: docs/recipes.md.");
     for (const Stage& stage : stages_) add_stage(stage);
-    CLI::App* run = add_recipe_command("run", "Walk through a recipe, skipping what is up to date");
-    add_recipe_command("search",
-                       "Try settings of a recipe's runs on validation, as its [search] says; started several "
-                       "times, they share the work");
+    CLI::App* run = add_recipe_command("run", "Run the stages of a recipe, skipping what is up to date");
+    add_recipe_command(
+        "search",
+        "Try settings of a recipe's runs on validation, as its [search] says; several processes "
+        "share the work");
     run->add_option("--only", settings_.only,
                     "Of the recipe's runs those alone: 'hrcf-*', 'hgcf-base/seed-1'")
         ->type_name("RUN,...")

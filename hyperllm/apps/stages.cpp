@@ -257,9 +257,9 @@ const std::vector<Stage>& core_stages() {
       in_train_program("train", "A dataset to a model: a baseline, a backbone, HyperLLM around it"),
       stage<Evaluate>("evaluate", "Metrics of a model, ranking the whole catalogue for every user"),
       stage<Recommend>("recommend", "The best items for users, with titles"),
-      stage<Report>("report", "Evaluated runs side by side"),
+      stage<Report>("report", "Tables and figures of evaluated runs"),
       in_train_program("bench",
-                       "This machine: its ceilings, time and memory of training, an estimate for a dataset"),
+                       "This machine's peak rates, time and memory of training, an estimate for a dataset"),
   };
   return stages;
 }

@@ -65,13 +65,14 @@ FieldList HyperLlmMethod::fields() {
        "start phase 2 from these (a name in DATASET/embeddings, or a folder) instead of training phase 1"},
       {"start",
        &start,
-       "where phase 2 starts with semantic embeddings; phase1: at phase 1's result; columns: at the "
-       "embeddings' own "
-       "first 'dim' columns, without a phase 1",
+       "where phase 2 starts in variants with semantic embeddings; phase1: at the result of phase 1; "
+       "columns: at "
+       "the first 'dim' columns of the embeddings, without phase 1",
        {"phase1", "columns"}},
       {"start_user_distance", &start_distances.users,
-       "of users from the origin, where 'start' is columns; in Euclidean space their length", above(0, 100)},
-      {"start_item_distance", &start_distances.items, "of items, likewise", above(0, 100)},
+       "distance of users from the origin with start = columns (in Euclidean space: their length)",
+       above(0, 100)},
+      {"start_item_distance", &start_distances.items, "the same for items", above(0, 100)},
       {"tag_margin", &tag_margin, "m3, margin of the tag hinge", within(0, 1e4)},
       {"tag_loss_weight", &tag_loss_weight, "weight of L_tag", within(0, 1e6)},
       {"tag_tag_weight", &tag_tag_weight, "weight of a tag-tag edge in the tag graph; the released code: 2",

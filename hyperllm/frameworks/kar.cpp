@@ -148,7 +148,7 @@ std::vector<Phase> KarMethod::phases(const Materials& materials) const {
 }
 
 void add_kar(Registry<Method>& to) {
-  to.add("kar", "ID embeddings joined to what experts make of semantic ones", KarMethod());
+  to.add("kar", "ID embeddings joined to semantic ones that a mixture of experts transforms", KarMethod());
 }
 
 }  // namespace hyperllm::frameworks

@@ -131,7 +131,7 @@ std::vector<Phase> RlmrecConMethod::phases(const Materials& materials) const {
 }
 
 void add_rlmrec_con(Registry<Method>& to) {
-  to.add("rlmrec_con", "representations aligned with semantic embeddings by a contrast", RlmrecConMethod());
+  to.add("rlmrec_con", "representations aligned with semantic embeddings by a contrastive loss", RlmrecConMethod());
 }
 
 }  // namespace hyperllm::frameworks

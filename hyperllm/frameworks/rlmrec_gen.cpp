@@ -132,7 +132,7 @@ std::vector<Phase> RlmrecGenMethod::phases(const Materials& materials) const {
 }
 
 void add_rlmrec_gen(Registry<Method>& to) {
-  to.add("rlmrec_gen", "masked nodes' semantic embeddings are found again from the graph", RlmrecGenMethod());
+  to.add("rlmrec_gen", "masked nodes reconstruct their semantic embeddings", RlmrecGenMethod());
 }
 
 }  // namespace hyperllm::frameworks

@@ -15,17 +15,18 @@ data::Csr tags_of_items(const data::TagGraph& graph, std::int64_t items) {
 struct Ease : Model {
   baselines::EaseOptions options;
   FieldList fields() override {
-    return {{"lambda", &options.lambda, "ridge penalty; try 50 to 1000", above(0, 1e12)},
-            {"dropout", &options.dropout,
-             "probability with which an item is left out of its user's, in expectation; try 0.5",
-             within(0, 0.99)},
-            {"tag_weight", &options.tag_weight,
-             "what a rare tag counts beside a user, frequent ones less; 0: no tags; try 1", within(0, 1e6)},
-            {"embedding_weight", &options.embedding_weight,
-             "what 'embeddings' of the items count beside the users; 0: none; try 1 to 20", within(0, 1e6)},
-            {"neighbours", &options.neighbours,
-             "solve each item on so many near items alone, where items x items does not fit; 0: on all",
-             within(0, 1e6)}};
+    return {
+        {"lambda", &options.lambda, "ridge penalty; try 50 to 1000", above(0, 1e12)},
+        {"dropout", &options.dropout, "dropout of training items, in expectation; try 0.5", within(0, 0.99)},
+        {"tag_weight", &options.tag_weight,
+         "weight of a rare tag relative to a user; frequent tags count less; 0: no tags; try 1",
+         within(0, 1e6)},
+        {"embedding_weight", &options.embedding_weight,
+         "weight of the items' 'embeddings'; 0: none; try 1 to 20", within(0, 1e6)},
+        {"neighbours", &options.neighbours,
+         "solve each item on this many similar items only, for catalogues whose square does not fit in "
+         "memory; 0: all",
+         within(0, 1e6)}};
   }
   Reads reads() const override {
     Reads reads;

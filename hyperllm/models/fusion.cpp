@@ -178,12 +178,12 @@ struct Fusion : Model {
   std::int64_t parts = 10;
 
   FieldList fields() override {
-    return {
-        {"members", &members,
-         "folders of finished runs on this dataset; in a recipe also names of runs above"},
-        {"weights", &weights,
-         "one whole number a member, in proportion to the sum; none: chosen on validation", within(0, 1e6)},
-        {"parts", &parts, "weights are tried in steps of 1 / parts", within(1, 1000)}};
+    return {{"members", &members,
+             "folders of finished runs on this dataset; in a recipe also names of runs above"},
+            {"weights", &weights,
+             "one whole number per member, in proportion to their sum; empty: chosen on validation",
+             within(0, 1e6)},
+            {"parts", &parts, "weights are tried in steps of 1 / parts", within(1, 1000)}};
   }
 
   void validate() const override {

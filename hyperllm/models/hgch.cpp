@@ -58,7 +58,7 @@ struct HgchModel : Model {
 }  // namespace
 
 void add_hgch(Registry<Model>& to) {
-  to.add("hgch", "backbone: midpoints in the Poincare ball; max_radius counts for nothing", HgchModel());
+  to.add("hgch", "backbone: midpoints in the Poincare ball; max_radius has no effect", HgchModel());
 }
 
 }  // namespace hyperllm::models

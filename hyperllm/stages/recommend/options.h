@@ -33,7 +33,7 @@ struct RecommendOptions {
              &exclude,
              "items never recommended to a user: all that the dataset knows of them, or those of some splits",
              {"known", "train+valid", "train"}},
-            {"output", &output, "file to write; empty: the text is returned"}};
+            {"output", &output, "file to write; empty: standard output"}};
   }
 };
 

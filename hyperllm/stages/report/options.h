@@ -50,7 +50,7 @@ struct ReportOptions {
          "table of published values to print beside ours: a TSV with the columns dataset, run, metric, "
          "value"},
         {"published_dataset", &published_dataset,
-         "its dataset that ours is compared with; empty: the one called as ours"},
+         "its dataset that ours is compared with; empty: the one of the same name as ours"},
         {"figures", &figures,
          "folder for the paper's Figures 2 to 5 of the runs, as data, gnuplot scripts and, where gnuplot is "
          "there, "
@@ -63,7 +63,7 @@ struct ReportOptions {
         {"leaves", &leaves, "leaves of Figure 5: the last merges are drawn", within(2, 1000)},
         {"resamples", &resamples, "bootstrap samples of tests and intervals", within(1, 1e6)},
         {"seed", &seed, "seed of the bootstrap", at_least(0)},
-        {"output", &output, "file to write; empty: the text is returned"}};
+        {"output", &output, "file to write; empty: standard output"}};
   }
 };
 
