@@ -1,6 +1,7 @@
 #include "hyperllm/base/parallel.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -199,6 +201,12 @@ TEST_F(Parallel, AChildHasThreadsOfItsOwn) {
 
 TEST_F(Parallel, ASystemThatRefusesThreadsGetsItsLoopsDone) {
   EXPECT_EQ(in_child([] {
+              // The heap keeps room for small allocations; stacks of threads must come from the system.
+              ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+              {
+                std::vector<std::unique_ptr<char[]>> room(16);
+                for (auto& piece : room) piece = std::make_unique<char[]>(64 << 10);
+              }
               const rlimit none{0, 0};
               ::setrlimit(RLIMIT_AS, &none);
               set_num_threads(64);
